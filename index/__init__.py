@@ -1,0 +1,1 @@
+"""What happens before a question is asked: digests -> a searchable snapshot on disk."""

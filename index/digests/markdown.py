@@ -1,0 +1,314 @@
+"""Daily digests in Markdown: `## day`, `### [title](url)`, and a summary as bullets.
+
+Three layouts share this grammar: plain bullets (one section, `Summary`), `- **Name**: text`
+and `- ***Name***: text`. What isn't a heading or a line about the paper is its summary.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from index.digests.literals import take_literal
+from index.digests.mapped import MappedText
+from index.digests.problems import Problem, Severity
+from index.papers import Paper, Section, Source
+
+SUMMARY = "Summary"
+MAX_LINE = 1_000_000
+
+_DATE = re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
+_DAY = re.compile(r"##?(?!#)\s*(.*)")
+_ENTRY = re.compile(r"###(?!#)\s*(.*)")
+_LINK = re.compile(r"\[(.*)\]\(\s*<?(\S+?)>?\s*\)\s*")
+_NAMED_HEADING = re.compile(r"#{4,6}\s*(.+?)\s*#*\s*")
+_NAMED = re.compile(
+    r"\s{0,3}(?:[-*+][ \t]+)?(\*{2,3})(?!\*)([^*\n]{1,80}?)(?:\1[ \t]*[:：]|[:：]\1)[ \t]*"
+)
+_BULLET = re.compile(r"\s*[-*+][ \t]+")
+_RULE = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*")
+_IMAGE = re.compile(r"\s*!\[[^\]]*\]\(\s*<?([^)\s>]*)>?[^)]*\)\s*")
+_VIDEO = re.compile(r"\s*\[[^\]]*\](?:\(\S+\)|\w+://\S+)\s*")
+_HTML = re.compile(r"\s*</?[A-Za-z!][^>]*>.*")
+_VOTE = re.compile(r"\s*votes?\s*[:：]\s*(.*?)\s*", re.IGNORECASE)
+_AUTHORS = re.compile(r"\s*authors?\s*[:：]\s*(.*?)\s*", re.IGNORECASE)
+_ARXIV = re.compile(
+    r"(?:arxiv\.org/(?:abs|pdf|html)|huggingface\.co/papers|alphaxiv\.org/abs)/"
+    r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})",
+    re.IGNORECASE,
+)
+
+
+class Line(NamedTuple):
+    """One line without its newline, and where it stands in the file."""
+
+    number: int
+    start: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Entry:
+    line: int
+    title: str
+    url: str
+    day: date | None
+    votes: int | None = None
+    authors: tuple[str, ...] = ()
+    more_authors: bool = False
+    thumbnail: str | None = None
+    body: list[Line] = field(default_factory=list)
+
+
+def paper_id(url: str) -> str:
+    """Name a paper by its arXiv number, or by its address where it has none."""
+    if match := _ARXIV.search(url):
+        return match.group(1)
+    return re.sub(r"[^\w./=-]+", "-", re.sub(r"^\w+://(?:www\.)?", "", url)).strip("-/.")
+
+
+def parse_date(text: str) -> date | None:
+    """Find a date such as `2024-07-16`; `None` where there is none.
+
+    Raises:
+        ValueError: It looks like a date, but no such day exists.
+    """
+    match = _DATE.search(text)
+    return date(*map(int, match.groups())) if match else None
+
+
+def parse_authors(text: str) -> tuple[tuple[str, ...], bool]:
+    """Split a line of authors; the flag says that `+` or "et al." cut the list short."""
+    names: list[str] = []
+    if text.startswith("["):
+        try:
+            value = ast.literal_eval(text)
+            names = [str(name) for name in value] if isinstance(value, list) else []
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            text = text.strip("[]").replace("'", "").replace('"', "")
+    names = [name.strip() for name in names or text.split(",")]
+    more = {"+", "...", "…", "et al.", "et al"}
+    kept = dict.fromkeys(name for name in names if name and name not in more)
+    return tuple(kept), any(name in more for name in names)
+
+
+def read_markdown(text: str, file: str) -> tuple[list[Paper], list[Problem]]:
+    """Read one digest file.
+
+    Args:
+        text: The file's characters, newlines untranslated.
+        file: The name that sources and problems carry; its date is the day where the
+            file's heading has none.
+
+    Returns:
+        The papers in order, and what could not be read.
+    """
+    reader = _Reader(text, file)
+    return reader.read(), reader.problems
+
+
+def split_lines(text: str) -> Iterator[Line]:
+    """Cut at newlines only: `str.splitlines` also cuts at form feeds and the like."""
+    separator = "\n" if "\n" in text or "\r" not in text else "\r"
+    start, number = 0, 1
+    while start <= len(text):
+        end = text.find(separator, start)
+        end = len(text) if end < 0 else end
+        stop = end - 1 if separator == "\n" and text[start:end].endswith("\r") else end
+        yield Line(number, start, text[start:stop])
+        start, number = end + 1, number + 1
+
+
+class _Reader:
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
+        self._file = file
+        self.problems: list[Problem] = []
+        self._has_day = False
+
+    def _report(self, line: int | None, reason: str, severity: Severity = Severity.PROBLEM) -> None:
+        self.problems.append(Problem(self._file, line, reason, severity))
+
+    def read(self) -> list[Paper]:
+        papers = []
+        for entry in self._entries():
+            sections = self._sections(entry)
+            if not sections:
+                self._report(entry.line, f"no summary under “{entry.title}”; the paper is left out")
+                continue
+            if entry.day is None:
+                self._report(
+                    entry.line,
+                    f"no date for “{entry.title}”: neither a heading nor the file's name has one",
+                )
+            papers.append(
+                Paper(
+                    id=paper_id(entry.url),
+                    title=entry.title,
+                    url=entry.url,
+                    date=entry.day,
+                    dates=(entry.day,) if entry.day else (),
+                    votes=entry.votes,
+                    authors=entry.authors,
+                    more_authors=entry.more_authors,
+                    thumbnail=entry.thumbnail,
+                    sections=tuple(sections),
+                )
+            )
+        if not papers and not self.problems:
+            reason = "no papers in it: no line such as “### [title](url)”"
+            severity = Severity.PROBLEM if self._has_day else Severity.NOTE
+            self._report(None, reason, severity)
+        return papers
+
+    def _entries(self) -> Iterator[_Entry]:
+        named = self._date_of(self._file.rsplit("/", 1)[-1], None)
+        day, entry = named, None
+        lost: list[Line] = []  # text that no paper owns
+        for line in split_lines(self._text):
+            if len(line.text) > MAX_LINE:
+                self._report(
+                    line.number,
+                    f"a line of {len(line.text):,} characters, {MAX_LINE:,} are allowed;"
+                    " it is left out",
+                )
+                if line.text.startswith("#"):  # whatever it was, the paper before it ends here
+                    if entry:
+                        yield entry
+                    entry, lost = None, []
+            elif match := _DAY.fullmatch(line.text):
+                if entry:
+                    yield entry
+                entry = None
+                lost = self._report_lost(lost)
+                found = self._date_of(match.group(1), line.number)
+                day = found or named
+                self._has_day = self._has_day or found is not None
+            elif match := _ENTRY.fullmatch(line.text):
+                if entry:
+                    yield entry
+                lost = self._report_lost(lost)
+                entry = self._heading(match.group(1), line, day)
+            elif entry:
+                entry.body.append(line)
+            elif line.text.strip() and not _RULE.fullmatch(line.text):
+                lost.append(line)
+        if entry:
+            yield entry
+        self._report_lost(lost)
+
+    def _report_lost(self, lost: list[Line]) -> list[Line]:
+        if lost:
+            lines = "a line" if len(lost) == 1 else f"{len(lost)} lines"
+            self._report(
+                lost[0].number,
+                f"{lines} of text that no paper's heading stands above",
+                Severity.NOTE,
+            )
+        return []
+
+    def _date_of(self, text: str, line: int | None) -> date | None:
+        try:
+            return parse_date(text)
+        except ValueError:
+            self._report(line, f"no such day: “{text.strip()}”")
+            return None
+
+    def _heading(self, text: str, line: Line, day: date | None) -> _Entry | None:
+        match = _LINK.fullmatch(text)
+        if not match or not paper_id(match.group(2)):
+            self._report(
+                line.number,
+                f"a paper's heading should be “### [title](url)”, this is “### {text[:80]}”;"
+                " the paper is left out",
+            )
+            return None
+        title, url = " ".join(match.group(1).split()), match.group(2)
+        if not title:
+            title = paper_id(url)
+            self._report(line.number, f"the heading has no title; {title} stands in for it")
+        return _Entry(line.number, title, url, day)
+
+    def _sections(self, entry: _Entry) -> list[Section]:
+        """Take what is said about the paper, then cut the rest into sections."""
+        groups: list[tuple[str, list[tuple[int, int]]]] = []
+        for line in entry.body:
+            if not groups and (not line.text.strip() or self._about(entry, line)):
+                continue
+            name, start = self._name_of(line)
+            if name:
+                groups.append((name, []))
+            elif not groups:
+                groups.append((SUMMARY, []))
+            groups[-1][1].append((start, line.start + len(line.text)))
+        sections = []
+        for name, spans in groups:
+            section = self._section(name, spans)
+            if section:
+                sections.append(section)
+            else:
+                self._report(
+                    entry.line, f"the section “{name}” of “{entry.title}” is empty", Severity.NOTE
+                )
+        return sections
+
+    def _name_of(self, line: Line) -> tuple[str | None, int]:
+        """The section that a line opens, if any, and where its text begins in the file."""
+        if match := _NAMED_HEADING.fullmatch(line.text):
+            return _tidy_name(match.group(1)), line.start + len(line.text)
+        if (match := _NAMED.match(line.text)) and line.text.lstrip()[0] in "-*+":
+            bullet = _BULLET.match(line.text) is not None
+            if (bullet or match.group(1)) and not line.text[0].isspace():
+                return _tidy_name(match.group(2)), line.start + match.end()
+        return None, line.start
+
+    def _about(self, entry: _Entry, line: Line) -> bool:
+        """Take a line that says something about the paper and isn't its summary."""
+        if match := _VOTE.fullmatch(line.text):
+            value = match.group(1)
+            if re.fullmatch(r"\d{1,9}", value):
+                entry.votes = int(value)
+            elif value not in ("", "-"):
+                self._report(line.number, f"votes should be a number or “-”, not “{value[:40]}”")
+            return True
+        if match := _AUTHORS.fullmatch(line.text):
+            entry.authors, entry.more_authors = parse_authors(match.group(1))
+            return True
+        if match := _IMAGE.fullmatch(line.text):
+            entry.thumbnail = match.group(1) or None
+            return True
+        return bool(_VIDEO.fullmatch(line.text) or _HTML.fullmatch(line.text))
+
+    def _section(self, name: str, spans: list[tuple[int, int]]) -> Section | None:
+        """The text between the first and the last character that says something."""
+        while spans and self._says_nothing(*spans[-1]):
+            spans.pop()
+        while spans and self._says_nothing(*spans[0]):
+            spans.pop(0)
+        if not spans:
+            return None
+        start, end = spans[0][0], spans[-1][1]
+        if bullet := _BULLET.match(self._text, start, end):
+            start = bullet.end()
+        start += len(self._text[start:end]) - len(self._text[start:end].lstrip())
+        end = start + len(self._text[start:end].rstrip())
+        raw = self._text[start:end]
+        if not raw:
+            return None
+        out = MappedText()
+        if not take_literal(out, raw, start):
+            out.take_restored(raw, start)
+        return Section(name, out.text, Source(self._file, start, end), out.runs)
+
+    def _says_nothing(self, start: int, end: int) -> bool:
+        text = self._text[start:end]
+        return not text.strip() or _RULE.fullmatch(text) is not None
+
+
+def _tidy_name(name: str) -> str:
+    """`What’s New ` and `What's New:` are the same section."""
+    return " ".join(name.replace("’", "'").strip(" \t:：*").split()) or SUMMARY

@@ -1,0 +1,111 @@
+"""Directories, files and globs -> the digest files in them, each once and by a stable name."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from index.digests.problems import Problem, Severity
+
+MARKDOWN = frozenset({".md", ".markdown"})
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+SUFFIXES = MARKDOWN | JSON_LINES
+
+
+class DigestFile(NamedTuple):
+    """A file to read, and the name that everything read from it carries."""
+
+    name: str
+    path: Path
+
+
+def find_files(sources: Iterable[str | Path]) -> tuple[list[DigestFile], list[Problem]]:
+    """Find the digest files of all sources, sorted by name.
+
+    A file is named by its path below the directory it was found in, so that a snapshot does
+    not depend on where one stands; where two would share a name, by more of their paths.
+    Links are followed, each directory once.
+    """
+    found: dict[tuple[int, int], tuple[str, Path]] = {}
+    problems: list[Problem] = []
+    for source in sources:
+        for name, path in _expand(str(source), problems):
+            try:
+                info = path.stat()
+            except OSError as error:
+                problems.append(Problem(name, None, _reason(error)))
+                continue
+            if not stat.S_ISREG(info.st_mode):
+                problems.append(Problem(name, None, "not a regular file"))
+                continue
+            found.setdefault((info.st_dev, info.st_ino), (name, path))
+    return sorted(_unique_names(list(found.values()))), problems
+
+
+def _expand(source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    path = Path(source).expanduser()
+    if "\0" in source:
+        problems.append(Problem(repr(source), None, "not a path"))
+    elif path.is_dir():
+        yield from _walk(path, problems)
+    elif path.exists():
+        if path.suffix.lower() in SUFFIXES:
+            yield path.name, path
+        else:
+            kinds = ", ".join(sorted(SUFFIXES))
+            problems.append(Problem(source, None, f"not a digest by its name ({kinds})"))
+    elif any(c in source for c in "*?["):
+        matches = sorted(glob.glob(str(path), recursive=True))
+        if not matches:
+            problems.append(Problem(source, None, "no file matches"))
+        for match in matches:
+            yield from _expand(match, problems)
+    else:
+        problems.append(Problem(source, None, "no such file or directory"))
+
+
+def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    seen: set[tuple[int, int]] = set()
+
+    def complain(error: OSError) -> None:
+        name = os.path.relpath(error.filename or root, root)
+        problems.append(Problem(name, None, _reason(error)))
+
+    for folder, folders, names in os.walk(root, onerror=complain, followlinks=True):
+        info = Path(folder).stat()
+        if (info.st_dev, info.st_ino) in seen:
+            where = os.path.relpath(folder, root)
+            reason = "this folder was read already, by another link to it"
+            problems.append(Problem(where, None, reason, Severity.NOTE))
+            folders.clear()
+            continue
+        seen.add((info.st_dev, info.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield path.relative_to(root).as_posix(), path
+
+
+def _unique_names(found: list[tuple[str, Path]]) -> Iterator[DigestFile]:
+    parents = {path: path.resolve().parts for _, path in found}
+    names = {path: name for name, path in found}
+    while True:
+        owners: dict[str, list[Path]] = {}
+        for path, name in names.items():
+            owners.setdefault(name, []).append(path)
+        shared = [path for paths in owners.values() if len(paths) > 1 for path in paths]
+        if not shared:
+            return (DigestFile(name, path) for path, name in names.items())
+        for path in shared:
+            parts = parents[path]
+            depth = min(names[path].count("/") + 2, len(parts))
+            names[path] = "/".join(parts[-depth:])
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "can't be read").lower()
