@@ -1,0 +1,113 @@
+"""Text -> terms and sentences, Korean first: Kiwi's morphemes, and words of other scripts."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import kiwipiepy
+from kiwipiepy import Kiwi
+
+from index.lexical.words import Term, latin_terms
+from index.threads import cpu_count
+
+RULES = 1  # raise it when the same text would give other terms
+VERSION = f"{RULES}-kiwi-{kiwipiepy.__version__}"
+
+# Nouns, roots, verbs, adjectives and Chinese characters carry content; endings, particles,
+# bound nouns and what Kiwi calls foreign (words.py reads those) don't.
+_CONTENT = frozenset({"NNG", "NNP", "NR", "XR", "VV", "VA", "SH", "MAG"})
+_HANGUL_VOWEL_OR_FINAL = range(0x1160, 0x1200)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a text is made of, in characters of the text as it was given."""
+
+    terms: tuple[Term, ...]
+    sentences: tuple[tuple[int, int], ...]
+
+
+class Analyzer:
+    """Korean-aware analysis. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        # The dictionary of 1.2 million proper names costs 195 MB and finds nothing more here
+        # (docs/decisions.md).
+        self._kiwi = Kiwi(num_workers=cpu_count(), load_multi_dict=False, load_typo_dict=False)
+
+    def analyze(self, text: str) -> Analysis:
+        """Analyse one text."""
+        return next(self.analyze_all([text]))
+
+    def analyze_all(self, texts: Iterable[str]) -> Iterator[Analysis]:
+        """Analyse texts in order, on all CPUs."""
+        folded = [fold(text) for text in texts]
+        tokens = self._kiwi.tokenize([text for text, _ in folded])
+        for (text, offsets), found in zip(folded, tokens, strict=True):
+            yield _analysis(text, offsets, found)
+
+
+@cache
+def analyzer() -> Analyzer:
+    """The process's analyser; it takes a second to load."""
+    return Analyzer()
+
+
+def _analysis(text: str, offsets: list[int] | None, tokens: list[Any]) -> Analysis:
+    terms = list(latin_terms(text))
+    starts: list[int] = []
+    for token in tokens:
+        if token.sent_position == len(starts):
+            starts.append(token.start)
+        if token.tag.partition("-")[0] in _CONTENT:
+            terms.append(Term(token.form, token.start, token.end))
+    terms.sort(key=lambda term: term.start)
+    sentences = [
+        (start, start + len(text[start:end].rstrip()))
+        for start, end in zip(starts, [*starts[1:], len(text)], strict=False)
+    ]
+    if offsets is not None:
+        terms = [Term(t.text, offsets[t.start], offsets[t.end]) for t in terms]
+        sentences = [(offsets[start], offsets[end]) for start, end in sentences]
+    return Analysis(tuple(terms), tuple(sentences))
+
+
+def fold(text: str) -> tuple[str, list[int] | None]:
+    """Bring a text to one form of Unicode, and say where its characters came from.
+
+    Compatibility forms are made plain (NFKC: full-width letters, mathematical ones, Hangul
+    in separate jamo); what can't be seen (zero-width, bidirectional marks) is left out.
+
+    Returns:
+        The folded text and, for each of its characters and its end, the place in `text`;
+        `None` where the two are the same.
+    """
+    if text.isascii() or (
+        unicodedata.is_normalized("NFKC", text)
+        and not any(unicodedata.category(c) in ("Cf", "Cs") for c in text)
+    ):
+        return text, None
+    out: list[str] = []
+    offsets: list[int] = []
+    for start, end in _clusters(text):
+        seen = "".join(c for c in text[start:end] if unicodedata.category(c) not in ("Cf", "Cs"))
+        plain = unicodedata.normalize("NFKC", seen)
+        out.append(plain)
+        offsets += [start] * len(plain)
+    return "".join(out), [*offsets, len(text)]
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Cut before each character that does not compose with the one before it."""
+    start = 0
+    for i, char in enumerate(text):
+        joins = unicodedata.combining(char) or ord(char) in _HANGUL_VOWEL_OR_FINAL
+        if i > start and not joins:
+            yield start, i
+            start = i
+    if text:
+        yield start, len(text)

@@ -1,0 +1,57 @@
+"""BM25 scores of all documents, by bm25s, which computes them when the index is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import numpy.typing as npt
+
+# As Lucene has them: k1 = 1.2 to 2 and b = 0.75 differ by less than a point of recall here
+# (docs/decisions.md). Formula: Kamphuis et al. 2020, "Which BM25 do you mean?", row "Lucene".
+K1 = 1.5
+B = 0.75
+
+
+class Bm25:
+    """Scores documents of term numbers against a query of term numbers."""
+
+    def __init__(self, model: bm25s.BM25) -> None:
+        self._model = model
+
+    @classmethod
+    def build(cls, documents: Iterable[Sequence[int]], terms: int) -> Bm25:
+        """Index documents.
+
+        Args:
+            documents: Each as the numbers of its terms, repeated as often as they occur.
+            terms: How many different terms there are.
+        """
+        model = bm25s.BM25(k1=K1, b=B, method="lucene")
+        numbers = [list(document) for document in documents]
+        model.index((numbers, {str(i): i for i in range(terms)}), show_progress=False)
+        return cls(model)
+
+    def write(self, folder: Path) -> None:
+        """Write what `open` reads."""
+        self._model.vocab_dict = {}  # the vocabulary is kept once, for all indexes
+        self._model.save(folder, show_progress=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> Bm25:
+        """Map the files that `write` wrote."""
+        return cls(bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False))
+
+    def scores(self, terms: Sequence[int]) -> npt.NDArray[np.float32]:
+        """The score of every document, (documents,); a term that occurs twice counts twice."""
+        if not terms:
+            return np.zeros(self._model.scores["num_docs"], np.float32)
+        scores: npt.NDArray[np.float32] = self._model.get_scores_from_ids(list(terms))
+        return scores
+
+    def frequency(self, term: int) -> int:
+        """How many documents have a term."""
+        starts = self._model.scores["indptr"]
+        return int(starts[term + 1] - starts[term])
