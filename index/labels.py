@@ -1,0 +1,47 @@
+"""Labels of rows, such as the authors of papers: which rows have which, for filters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index.arrays import load_mapped
+
+
+class Labels:
+    """Any number of labels a row, stored as pairs of (row, label)."""
+
+    def __init__(self, names: Sequence[str], pairs: npt.NDArray[np.int32], rows: int) -> None:
+        self.names = names
+        self._pairs = pairs
+        self._rows = rows
+
+    @staticmethod
+    def write(labels: Sequence[Iterable[str]], names_file: Path, pairs_file: Path) -> None:
+        """Write the two files that `open` reads; `labels` has an entry a row."""
+        held = [tuple(one) for one in labels]
+        names = sorted({name for one in held for name in one})
+        numbers = {name: number for number, name in enumerate(names)}
+        pairs = [(row, numbers[name]) for row, one in enumerate(held) for name in one]
+        saved = {"rows": len(held), "names": names}
+        names_file.write_text(json.dumps(saved, ensure_ascii=False), encoding="utf-8")
+        np.save(pairs_file, np.array(pairs, np.int32).reshape(-1, 2), allow_pickle=False)
+
+    @classmethod
+    def open(cls, names_file: Path, pairs_file: Path) -> Labels:
+        """Read the two files."""
+        saved = json.loads(names_file.read_text(encoding="utf-8"))
+        pairs = load_mapped(pairs_file)
+        return cls(saved["names"], pairs, saved["rows"])
+
+    def rows_with(self, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+        """Which rows have a label that is wanted: (rows,)."""
+        chosen = np.fromiter(map(wanted, self.names), np.bool_, len(self.names))
+        mask = np.zeros(self._rows, np.bool_)
+        if chosen.any():
+            mask[self._pairs[:, 0][chosen[self._pairs[:, 1]]]] = True
+        return mask

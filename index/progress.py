@@ -1,0 +1,25 @@
+"""How a build tells what it is doing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Somebody who watches a build; every method may do nothing."""
+
+    def stage(self, name: str, total: int) -> None:
+        """A stage of `total` steps begins; the one before it has ended."""
+
+    def advance(self, steps: int) -> None:
+        """So many more steps of the stage are done."""
+
+
+class Silent:
+    """A `Progress` that nobody watches."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Do nothing."""
+
+    def advance(self, steps: int) -> None:
+        """Do nothing."""

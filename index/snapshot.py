@@ -1,0 +1,176 @@
+"""One immutable index on disk, and all that a question needs of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from index.arrays import load_mapped
+from index.encoders import Encoder, EncoderSettings, open_encoder
+from index.errors import EncoderError, SnapshotError
+from index.labels import Labels
+from index.lexical import Lexicon
+from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
+from index.papers import Paper, Passage
+from index.passages import make_passage
+from index.records import Records
+from index.vectors import FaissIndex, VectorIndex
+
+Floats = npt.NDArray[np.float32]
+
+
+class PassageRow(NamedTuple):
+    """Where a passage stands: columns of the passages' table."""
+
+    paper: int
+    section: int
+    number: int
+    start: int
+    end: int
+
+
+class Moments(NamedTuple):
+    """How a query's cosines with all passages are distributed."""
+
+    mean: float
+    deviation: float
+
+    def standardise(self, cosines: Floats) -> Floats:
+        """Cosines as standard deviations above the mean."""
+        standard: Floats = ((cosines - self.mean) / self.deviation).astype(np.float32)
+        return standard
+
+
+class Snapshot:
+    """An open index; it knows its papers, passages, terms, vectors and encoder."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._records = Records.open(folder / LAYOUT.papers, folder / LAYOUT.paper_offsets)
+        self._ids: list[str] = json.loads((folder / LAYOUT.ids).read_text(encoding="utf-8"))
+        self._rows = {name: row for row, name in enumerate(self._ids)}
+        self._decoder = msgspec.json.Decoder(Paper)
+        self._table = self._load(LAYOUT.passages)
+        self._sentences = self._load(LAYOUT.sentences)
+        self._sentence_offsets = self._load(LAYOUT.sentence_offsets)
+        self._moments = self._load(LAYOUT.moments)
+        self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
+        self.votes = self._load(LAYOUT.votes)
+        self.titles: Floats = self._load(LAYOUT.titles)
+        self.authors, self.dates, self.flags, self.sections = (
+            Labels.open(*(folder / file for file in LAYOUT.labels(name)))
+            for name in ("authors", "dates", "flags", "sections")
+        )
+        self.lexicon = Lexicon.open(folder / LAYOUT.lexical)
+        self.vectors: VectorIndex = FaissIndex.open(folder)
+        self._check_counts()
+
+    @classmethod
+    def open(cls, folder: Path) -> Snapshot:
+        """Open a snapshot after comparing every file with its checksum.
+
+        Raises:
+            SnapshotError: A file is missing, broken or of another format; it is named.
+        """
+        manifest = read_manifest(folder)
+        verify_files(folder, manifest)
+        try:
+            return cls(folder, manifest)
+        except (OSError, ValueError, KeyError, msgspec.MsgspecError) as error:
+            raise SnapshotError(f"the snapshot {folder} can't be opened: {error}") from error
+
+    @property
+    def version(self) -> str:
+        """The index version."""
+        return self.manifest.version
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The papers' ids, oldest paper first."""
+        return self._ids
+
+    @property
+    def owners(self) -> npt.NDArray[np.int32]:
+        """The row of each passage's paper: (passages,), ascending."""
+        return self._table[:, 0]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder that made the vectors.
+
+        Raises:
+            EncoderError: It can't be loaded, or is another by now.
+        """
+        encoder = open_encoder(EncoderSettings.from_json(self.manifest.encoder))
+        if encoder.fingerprint != self.manifest.fingerprint:
+            raise EncoderError(
+                f"version {self.version} was built with the encoder {self.manifest.fingerprint},"
+                f" the one here is {encoder.fingerprint}; build again with --full"
+            )
+        return encoder
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def row_of(self, paper: str) -> int | None:
+        """The row of a paper by its id; `None` where there is no such paper."""
+        return self._rows.get(paper)
+
+    def paper(self, row: int) -> Paper:
+        """Read a paper."""
+        return self._decoder.decode(self._records[row])
+
+    def passages_of(self, paper: int) -> range:
+        """The rows of a paper's passages."""
+        return range(int(self._first[paper]), int(self._first[paper + 1]))
+
+    def passage_row(self, row: int) -> PassageRow:
+        """Where a passage stands."""
+        return PassageRow(*map(int, self._table[row]))
+
+    def sentences_of(self, passage: int) -> tuple[tuple[int, int], ...]:
+        """The spans of a passage's sentences, in its text."""
+        start, end = self._sentence_offsets[passage : passage + 2]
+        return tuple((int(a), int(b)) for a, b in self._sentences[start:end])
+
+    def passage(self, row: int, paper: Paper | None = None) -> Passage:
+        """Read a passage; its paper need not be read again where it is at hand."""
+        place = self.passage_row(row)
+        paper = paper or self.paper(place.paper)
+        span = (place.start, place.end)
+        return make_passage(paper, place.section, place.number, span, self.sentences_of(row))
+
+    def moments(self, query: Floats) -> Moments:
+        """Mean and standard deviation of a query's cosines with all passages.
+
+        From the passages' mean and covariance: E[q·x] = q·μ, Var[q·x] = q'Σq.
+        """
+        mean, covariance = self._moments[0], self._moments[1:]
+        variance = float(query @ covariance @ query)
+        return Moments(float(query @ mean), max(variance, 1e-12) ** 0.5)
+
+    def _load(self, name: str) -> npt.NDArray[Any]:
+        return load_mapped(self.folder / name)
+
+    def _check_counts(self) -> None:
+        papers, passages = self.manifest.papers, self.manifest.passages
+        counted = {
+            LAYOUT.ids: (len(self._ids), papers),
+            LAYOUT.papers: (len(self._records), papers),
+            LAYOUT.votes: (len(self.votes), papers),
+            LAYOUT.titles: (len(self.titles), papers),
+            LAYOUT.passages: (len(self._table), passages),
+            LAYOUT.sentence_offsets: (len(self._sentence_offsets) - 1, passages),
+            "vectors": (len(self.vectors.vectors), passages),
+        }
+        for name, (found, wanted) in counted.items():
+            if found != wanted:
+                raise ValueError(f"{name} has {found} rows, the manifest says {wanted}")

@@ -1,0 +1,36 @@
+"""The port of the vector indexes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+class Neighbours(NamedTuple):
+    """What is nearest, nearest first: rows and dot products, both (queries, found)."""
+
+    rows: Rows
+    scores: Floats
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours among the vectors of a snapshot's passages."""
+
+    @property
+    def vectors(self) -> Floats:
+        """All vectors, (rows, dimension), not to be written to."""
+
+    def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> Neighbours:
+        """Find the rows with the highest dot products.
+
+        Args:
+            queries: (queries, dimension).
+            k: How many; fewer come back where fewer rows are there or allowed.
+            allowed: (rows,) which rows may be found; `None` means all.
+        """

@@ -1,0 +1,139 @@
+"""Papers and what was computed of them -> the files of a snapshot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from index.content import Content
+from index.encoders import Encoder, EncoderSettings
+from index.errors import EncoderError
+from index.labels import Labels
+from index.lexical import VERSION as ANALYSIS
+from index.lexical import Lexicon
+from index.lexical.words import latin_terms
+from index.manifest import FORMAT, LAYOUT, Manifest, seal
+from index.papers import Paper
+from index.records import Records
+from index.vectors import FaissIndex
+
+_TITLES_COMPARED = 2_000  # enough for a percentile; more would cost on a large corpus
+
+
+def write_snapshot(
+    folder: Path,
+    content: Content,
+    papers: Sequence[Paper],
+    encoder: Encoder,
+    settings: EncoderSettings,
+) -> Manifest:
+    """Write a snapshot's files.
+
+    Args:
+        folder: An empty folder.
+        content: Knows every section and title of the papers, with vectors.
+        papers: In the order they are to have.
+        encoder: What made the vectors.
+        settings: Of the encoder.
+
+    Raises:
+        EncoderError: A vector is missing or not finite.
+    """
+    cuts = [
+        (row, section, number, cut)
+        for row, paper in enumerate(papers)
+        for section, one in enumerate(paper.sections)
+        for number, cut in enumerate(content.sections[one.text])
+    ]
+    vectors = _stack([cut.vector for *_, cut in cuts], encoder.dimension)
+    titles = _stack([content.titles[paper.title].vector for paper in papers], encoder.dimension)
+    FaissIndex.write(vectors, folder)
+    (folder / LAYOUT.lexical).mkdir()
+    Lexicon.write(
+        folder / LAYOUT.lexical,
+        [content.titles[paper.title].terms for paper in papers],
+        [[term.text for term in latin_terms(paper.id)] for paper in papers],
+        [cut.terms for *_, cut in cuts],
+        [row for row, *_ in cuts],
+    )
+    _write_papers(folder, papers)
+    section_names = [papers[row].sections[section].name for row, section, *_ in cuts]
+    Labels.write([[name] for name in section_names], *_label_files(folder, "sections"))
+    sentences = [span for *_, cut in cuts for span in cut.sentences]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        LAYOUT.passages: np.array([(r, s, n, *c.span) for r, s, n, c in cuts], np.int32),
+        LAYOUT.sentences: np.array(sentences, np.int32).reshape(-1, 2),
+        LAYOUT.sentence_offsets: np.cumsum(
+            [0, *(len(cut.sentences) for *_, cut in cuts)], dtype=np.int64
+        ),
+        LAYOUT.titles: titles,
+        LAYOUT.moments: _moments(vectors),
+    }
+    for name, array in arrays.items():
+        np.save(folder / name, array, allow_pickle=False)
+    return seal(
+        folder,
+        Manifest(
+            version="",
+            format=FORMAT,
+            papers=len(papers),
+            passages=len(cuts),
+            encoder=settings.as_json(),
+            fingerprint=encoder.fingerprint,
+            dimension=encoder.dimension,
+            analysis=ANALYSIS,
+            title_scores=_title_scores(titles, FaissIndex(vectors)),
+            files={},
+        ),
+    )
+
+
+def _stack(
+    vectors: Sequence[npt.NDArray[np.float32] | None], dimension: int
+) -> npt.NDArray[np.float32]:
+    held = [vector for vector in vectors if vector is not None]
+    if len(held) != len(vectors):
+        raise EncoderError(f"{len(vectors) - len(held)} texts were given no vector")
+    stacked = np.array(held, np.float32).reshape(len(held), dimension)
+    if not np.isfinite(stacked).all():
+        raise EncoderError("the encoder gave vectors that are not finite")
+    return stacked
+
+
+def _moments(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean and covariance of the vectors, one above the other: (1 + dimension, dimension)."""
+    mean = vectors.mean(0, dtype=np.float64)
+    covariance = vectors.T @ vectors / len(vectors) - np.outer(mean, mean)
+    return np.vstack([mean, covariance]).astype(np.float32)
+
+
+def _title_scores(titles: npt.NDArray[np.float32], index: FaissIndex) -> list[float]:
+    step = max(1, len(titles) // _TITLES_COMPARED)
+    best = index.search(titles[::step], 1).scores[:, 0]
+    return [round(float(score), 6) for score in np.percentile(best, np.arange(101))]
+
+
+def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
+    encode = msgspec.json.Encoder().encode
+    Records.write(
+        (encode(paper) for paper in papers), folder / LAYOUT.papers, folder / LAYOUT.paper_offsets
+    )
+    ids = json.dumps([paper.id for paper in papers], ensure_ascii=False)
+    (folder / LAYOUT.ids).write_text(ids, encoding="utf-8")
+    votes = [-1 if paper.votes is None else paper.votes for paper in papers]
+    np.save(folder / LAYOUT.votes, np.array(votes, np.int32), allow_pickle=False)
+    Labels.write([paper.authors for paper in papers], *_label_files(folder, "authors"))
+    dates = [[day.isoformat() for day in paper.dates] for paper in papers]
+    Labels.write(dates, *_label_files(folder, "dates"))
+    Labels.write([paper.flags for paper in papers], *_label_files(folder, "flags"))
+
+
+def _label_files(folder: Path, name: str) -> tuple[Path, Path]:
+    names, pairs = LAYOUT.labels(name)
+    return folder / names, folder / pairs
