@@ -1,0 +1,267 @@
+"""The command `nonmun`. A command parses, calls the package, prints."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from index.errors import NonmunError
+
+if TYPE_CHECKING:
+    from rag.filters import Filters
+    from rag.search import Searcher
+    from rag.settings import Settings
+
+app = typer.Typer(
+    name="nonmun",
+    help="Ask questions in any language over Korean summaries of research papers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the published indexes.  [env: NONMUN_DATA; else: data]"),
+]
+Profile = Annotated[
+    Path | None,
+    typer.Option("--profile", help="YAML file of settings.  [env: NONMUN_PROFILE]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP service replies.")]
+TopK = Annotated[int | None, typer.Option("--top-k", min=1, max=100, help="How many papers.")]
+Since = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Papers of this day or later.")
+]
+Until = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Papers of this day or earlier.")
+]
+MinVotes = Annotated[int | None, typer.Option(min=0, help="Papers with so many votes or more.")]
+Author = Annotated[list[str] | None, typer.Option(help="Papers by this author; may be repeated.")]
+Section = Annotated[
+    list[str] | None, typer.Option(help="Passages of this section; may be repeated.")
+]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Directories, files or globs of digests.")
+]
+
+
+@app.command()
+def build(
+    sources: Sources,
+    data: Data = None,
+    profile: Profile = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compute everything anew, carry nothing over.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would change, and change nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Publish nothing if anything could not be read.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read digests, encode what is new, publish a version of the index.
+
+    The sources together are the whole corpus: a paper that is in none of them is left out.
+    """
+    from index.build import build as run_build
+    from index.build import read_sources
+    from index.plan import make_plan
+    from index.store import Store
+    from rag import printing
+
+    settings = _settings(data, profile)
+    store = Store(settings.data)
+    with printing.BuildProgress() as progress:
+        if plan:
+            reading = read_sources(sources, strict, progress)
+            live = store.open_live() if store.live() else None
+            planned = make_plan(reading.papers, live)
+        else:
+            built = run_build(
+                sources,
+                store,
+                settings.encoder.settings(),
+                full=full,
+                strict=strict,
+                progress=progress,
+            )
+    if plan:
+        printing.plan(planned, reading, as_json)
+    else:
+        printing.built(built, as_json)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for, in any language.")],
+    data: Data = None,
+    profile: Profile = None,
+    top_k: TopK = None,
+    since: Since = None,
+    until: Until = None,
+    min_votes: MinVotes = None,
+    author: Author = None,
+    section: Section = None,
+    as_json: Json = False,
+) -> None:
+    """Find papers and passages."""
+    searcher, _ = _open(data, profile)
+    found = searcher.search(query, top_k, None, _filters(since, until, min_votes, author, section))
+    from rag import printing
+
+    printing.found(found, searcher.snapshot.version, as_json)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in any language.")],
+    data: Data = None,
+    profile: Profile = None,
+    top_k: TopK = None,
+    since: Since = None,
+    until: Until = None,
+    min_votes: MinVotes = None,
+    author: Author = None,
+    section: Section = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question with a citation, or say that nothing here answers it."""
+    from rag import printing
+    from rag.answer import ask as run_ask
+
+    searcher, settings = _open(data, profile)
+    filters = _filters(since, until, min_votes, author, section)
+    asked = run_ask(searcher, question, top_k, filters, settings.answer)
+    printing.asked(asked, searcher.snapshot.version, as_json)
+
+
+@app.command()
+def similar(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Papers to be like.")
+    ] = None,
+    data: Data = None,
+    profile: Profile = None,
+    not_ids: Annotated[
+        list[str] | None, typer.Option("--not", help="A paper to stay away from; may be repeated.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="An abstract or notes to be like.")
+    ] = None,
+    top_k: TopK = None,
+    since: Since = None,
+    until: Until = None,
+    min_votes: MinVotes = None,
+    author: Author = None,
+    section: Section = None,
+    as_json: Json = False,
+) -> None:
+    """Find papers like some papers or a text, and unlike others."""
+    from rag import printing
+    from rag.similar import similar as run_similar
+
+    searcher, _ = _open(data, profile)
+    filters = _filters(since, until, min_votes, author, section)
+    found = run_similar(searcher, ids or [], not_ids or [], text, top_k, filters)
+    printing.similar(found, searcher.snapshot.version, as_json)
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    profile: Profile = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.  [else: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.  [else: 8000]")
+    ] = None,
+) -> None:
+    """Serve the index over HTTP."""
+    from rag import printing
+    from rag.service.server import serve as run_serve
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = _settings(data, profile, server=given or None)
+    run_serve(settings, printing.serving)
+
+
+@app.command()
+def versions(data: Data = None, profile: Profile = None, as_json: Json = False) -> None:
+    """List the published versions of the index, newest first."""
+    from index.store import Store
+    from rag import printing
+
+    printing.versions(Store(_settings(data, profile).data).versions(), as_json)
+
+
+@app.command()
+def rollback(
+    version: Annotated[str, typer.Argument(help="A version that `nonmun versions` lists.")],
+    data: Data = None,
+    profile: Profile = None,
+) -> None:
+    """Make another published version live; a running service follows by itself."""
+    from index.store import Store
+
+    Store(_settings(data, profile).data).activate(version)
+    typer.echo(f"live: {version}")
+
+
+def main() -> None:
+    """Run the command; an error is one line and an exit status, never a traceback."""
+    try:
+        app()
+    except NonmunError as error:
+        _fail(str(error))
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+
+
+def _fail(reason: str, status: int = 1) -> NoReturn:
+    typer.echo(f"nonmun: {reason}", err=True)
+    sys.exit(status)
+
+
+def _settings(data: Path | None, profile: Path | None, **options: Any) -> Settings:
+    from rag.settings import load_settings
+
+    return load_settings(profile, data=data, **options)
+
+
+def _open(data: Path | None, profile: Path | None) -> tuple[Searcher, Settings]:
+    from index.store import Store
+    from rag.search import Searcher
+
+    settings = _settings(data, profile)
+    return Searcher(Store(settings.data).open_live(), settings.search), settings
+
+
+def _filters(
+    since: datetime | None,
+    until: datetime | None,
+    min_votes: int | None,
+    author: list[str] | None,
+    section: list[str] | None,
+) -> Filters:
+    from rag.filters import Filters
+
+    def day(moment: datetime | None) -> date | None:
+        return moment.date() if moment else None
+
+    return Filters(day(since), day(until), min_votes, tuple(author or ()), tuple(section or ()))
+
+
+if __name__ == "__main__":
+    main()

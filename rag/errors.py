@@ -1,0 +1,11 @@
+"""What a question can be refused for."""
+
+from index.errors import NonmunError
+
+
+class QueryError(NonmunError):
+    """The question can't be searched for, such as one without a word."""
+
+
+class UnknownPaperError(NonmunError):
+    """An id that no paper here has."""

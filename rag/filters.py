@@ -1,0 +1,76 @@
+"""Filters: which papers and passages a question is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from index.snapshot import Snapshot
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Allowed(NamedTuple):
+    """Which rows pass: (papers,) and (passages,)."""
+
+    papers: Mask
+    passages: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a paper or passage has to be; `None` and empty ask for nothing.
+
+    A paper passes `since` and `until` by any of its dates, `authors` by any of them in any
+    case; `sections` chooses passages, and papers that have such a passage.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    min_votes: int | None = None
+    authors: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    exclude_flags: tuple[str, ...] = ()
+
+    def apply(self, snapshot: Snapshot) -> Allowed | None:
+        """Find what passes; `None` means everything."""
+        if self == Filters():
+            return None
+        papers = self._papers(snapshot)
+        passages = papers[snapshot.owners]
+        if self.sections:
+            wanted = {_plain(name) for name in self.sections}
+            passages &= snapshot.sections.rows_with(lambda name: _plain(name) in wanted)
+            papers = np.zeros_like(papers)
+            papers[snapshot.owners[passages]] = True
+        return Allowed(papers, passages)
+
+    def _papers(self, snapshot: Snapshot) -> Mask:
+        mask = np.ones(len(snapshot), np.bool_)
+        if self.since or self.until:
+            since = self.since.isoformat() if self.since else ""
+            until = self.until.isoformat() if self.until else "9999-99-99"
+            mask &= snapshot.dates.rows_with(lambda day: since <= day <= until)
+        if self.min_votes is not None:
+            mask &= snapshot.votes >= self.min_votes
+        if self.authors:
+            wanted = {_plain(name) for name in self.authors}
+            mask &= snapshot.authors.rows_with(lambda name: _plain(name) in wanted)
+        if self.ids:
+            rows = [row for row in map(snapshot.row_of, self.ids) if row is not None]
+            chosen = np.zeros_like(mask)
+            chosen[rows] = True
+            mask &= chosen
+        if self.exclude_flags:
+            unwanted = set(self.exclude_flags)
+            mask &= ~snapshot.flags.rows_with(lambda flag: flag in unwanted)
+        return mask
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("’", "'").casefold().split())

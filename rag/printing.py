@@ -1,0 +1,254 @@
+"""What the commands print: for people, or, with `--json`, what the HTTP service replies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from index.digests import Problem, Reading
+from index.store import Version
+from rag.answer import Asked
+from rag.search import Found, Hit, PassageHit
+from rag.service import schemas
+from rag.similar import Similar
+
+if TYPE_CHECKING:
+    from index.build import Built
+    from index.plan import Plan
+    from rag.service.live import Live
+
+_SHOWN = 20  # remarks and ids on the terminal; the report has all
+
+
+class BuildProgress:
+    """A bar for each stage of a build, with counts and the time left, on standard error.
+
+    Where standard error is no terminal, each stage is a line.
+    """
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description:<8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finish()
+        self._bars.stop()
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a bar."""
+        self._finish()
+        if self._console.is_terminal:
+            self._task = self._bars.add_task(name, total=total)
+        else:
+            self._console.print(f"{name} {total:,}" if total > 1 else name, highlight=False)
+
+    def advance(self, steps: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bars.advance(self._task, steps)
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            total = next(t.total for t in self._bars.tasks if t.id == self._task)
+            self._bars.update(self._task, completed=total)
+
+
+def built(result: Built, as_json: bool) -> None:
+    """What a build did."""
+    report = result.report
+    if as_json:
+        _print_json({"version": result.version, **asdict(report)})
+        return
+    seconds = sum(report.seconds.values())
+    _remarks(result.reading)
+    print(
+        f"version {result.version}: {report.papers:,} papers, {report.passages:,} passages"
+        f" ({report.encoded:,} encoded, {report.carried:,} carried over),"
+        f" {report.entries:,} entries in {report.files:,} files, {seconds:.1f} s"
+    )
+    if report.plan:
+        print(_changes(report.plan))
+
+
+def plan(result: Plan, reading: Reading, as_json: bool) -> None:
+    """What a build would do."""
+    if as_json:
+        _print_json(asdict(result))
+        return
+    _remarks(reading)
+    print(_changes(result))
+    for sign, ids in (("+", result.added), ("~", result.changed), ("-", result.removed)):
+        for name in ids[:_SHOWN]:
+            print(f"  {sign} {name}")
+        if len(ids) > _SHOWN:
+            print(f"  {sign} and {len(ids) - _SHOWN:,} more")
+
+
+def found(result: Found, version: str, as_json: bool) -> None:
+    """What a search found."""
+    if as_json:
+        _print_reply(schemas.search_reply(result, version, 0.0))
+        return
+    console = _console()
+    _legs(console, {str(leg): str(status) for leg, status in result.legs.items()})
+    if not result.hits:
+        console.print("No paper passes the filters.")
+    for number, hit in enumerate(result.hits, 1):
+        _hit(console, number, hit)
+
+
+def asked(result: Asked, version: str, as_json: bool) -> None:
+    """What was answered."""
+    if as_json:
+        _print_reply(schemas.ask_reply(result, version, 0.0))
+        return
+    console = _console()
+    console.print(Text(result.answer.text, "bold"))
+    titles = {hit.paper.id: hit.paper.title for hit in result.found.hits}
+    for one in result.answer.citations:
+        console.print(Text(f"  [{one.number}] {titles[one.paper]} ({one.paper})"))
+        place = f"{one.source.file}, characters {one.source.start}-{one.source.end}"
+        console.print(Text(f"      {place}", "dim"))
+    console.print(Text(f"confidence {result.confidence:.2f}", "dim"))
+    console.print()
+    console.print("Papers:" if result.answerable else "The nearest papers:")
+    for number, hit in enumerate(result.found.hits, 1):
+        console.print(Text(f"{number:>3}. {_title(hit)}"))
+
+
+def similar(result: Similar, version: str, as_json: bool) -> None:
+    """What papers are similar."""
+    if as_json:
+        _print_reply(schemas.similar_reply(result, version, 0.0))
+        return
+    console = _console()
+    for number, one in enumerate(result.hits, 1):
+        console.print(Text(f"{number:>3}. {_title(one.hit)}", "bold"))
+        reasons = [", ".join(one.because.terms)] if one.because.terms else []
+        if one.because.authors:
+            reasons.append(f"authors: {', '.join(one.because.authors)}")
+        if reasons:
+            console.print(Text(f"     shares {'; '.join(reasons)}", "dim"))
+
+
+def versions(found: Sequence[Version], as_json: bool) -> None:
+    """What is published."""
+    if as_json:
+        listed = [schemas.version(one).model_dump(mode="json") for one in found]
+        _print_json(listed)
+        return
+    if not found:
+        print("Nothing is published here.")
+    for one in found:
+        when = one.built.astimezone().strftime("%Y-%m-%d %H:%M") if one.built else "?"
+        mark = "  live" if one.live else ""
+        manifest = one.manifest
+        print(
+            f"{one.version}  {when}  {manifest.papers:,} papers, {manifest.passages:,} passages,"
+            f" {one.size / 1e6:.1f} MB{mark}"
+        )
+
+
+def serving(address: str, live: Live) -> None:
+    """Where the service is, and a request to try."""
+    snapshot = live.searcher.snapshot
+    print(f"nonmun serves {len(snapshot):,} papers (version {snapshot.version}) at {address}")
+    print("Try:")
+    print(f"  curl -s {address}/v1/ask -H 'content-type: application/json' \\")
+    print("""    -d '{"question": "사람의 선호를 보상 모델 없이 바로 학습하는 방법은?"}'""")
+    print(f"All requests: {address}/docs   Stop: Ctrl-C", flush=True)
+
+
+def _console() -> Console:
+    width = shutil.get_terminal_size((100, 24)).columns
+    return Console(width=width, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _hit(console: Console, number: int, hit: Hit) -> None:
+    console.print(Text(f"{number}. {_title(hit)}", "bold"))
+    console.print(Text(f"   {hit.paper.url}", "dim"))
+    for passage in hit.passages:
+        console.print(_passage(passage))
+    console.print()
+
+
+def _passage(hit: PassageHit) -> Text:
+    text = Text(hit.passage.text)
+    for start, end in hit.highlights:
+        text.stylize("bold yellow", start, end)
+    lead = Text(f"   [{hit.passage.section}] ", "cyan")
+    return lead.append_text(text)
+
+
+def _title(hit: Hit) -> str:
+    paper = hit.paper
+    facts = [paper.id]
+    if paper.date:
+        facts.append(paper.date.isoformat())
+    if paper.votes is not None:
+        facts.append(f"{paper.votes} votes")
+    flags = f"  ! {', '.join(paper.flags)}" if paper.flags else ""
+    return f"{paper.title} ({', '.join(facts)}){flags}"
+
+
+def _legs(console: Console, legs: dict[str, str]) -> None:
+    failed = [leg for leg, status in legs.items() if status == "failed"]
+    if failed:
+        console.print(Text(f"These legs failed: {', '.join(failed)}", "red"))
+
+
+def _remarks(reading: Reading) -> None:
+    for remarks, name in ((reading.problems, "problem"), (reading.notes, "note")):
+        if remarks:
+            _list_remarks(remarks, name)
+
+
+def _list_remarks(remarks: Sequence[Problem], name: str) -> None:
+    print(f"{len(remarks):,} {name}{'' if len(remarks) == 1 else 's'}:")
+    for remark in remarks[:_SHOWN]:
+        print(f"  {remark}")
+    if len(remarks) > _SHOWN:
+        print(f"  and {len(remarks) - _SHOWN:,} more, in the report")
+
+
+def _changes(result: Plan) -> str:
+    return (
+        f"{len(result.added):,} added, {len(result.changed):,} changed,"
+        f" {len(result.removed):,} removed, {result.unchanged:,} unchanged"
+    )
+
+
+def _print_reply(reply: BaseModel) -> None:
+    _print_json(reply.model_dump(mode="json"))
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1))

@@ -1,0 +1,79 @@
+"""The snapshot that is served: opened, watched, and replaced when another is published."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from index.errors import NonmunError, SnapshotError
+from index.store import Store
+from rag.search import Searcher
+from rag.settings import SearchGroup
+
+WATCH_SECONDS = 1.0
+_WARM_UP = "warm up 준비"
+
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """Holds the searcher of the live version.
+
+    A request takes the searcher once and keeps it to its end, so that it never sees half of
+    two versions; a version that was replaced is closed when the last request lets it go.
+    """
+
+    def __init__(self, store: Store, settings: SearchGroup) -> None:
+        self.store = store
+        self._settings = settings
+        self._searcher: Searcher | None = None
+        self._refused: str | None = None  # a version that could not be opened
+        self._stop = threading.Event()
+        self._opening = threading.Lock()
+
+    @property
+    def searcher(self) -> Searcher:
+        """The live searcher.
+
+        Raises:
+            SnapshotError: None could be opened yet.
+        """
+        if self._searcher is None:
+            raise SnapshotError(f"no index in {self.store.folder} can be served yet")
+        return self._searcher
+
+    def refresh(self) -> None:
+        """Open the live version if it is not the one that is served.
+
+        Raises:
+            NonmunError: It can't be opened; what was served before goes on.
+        """
+        with self._opening:
+            version = self.store.live()
+            served = self._searcher
+            if served and served.snapshot.version == version:
+                self._refused = None
+                return
+            searcher = Searcher(self.store.open_live(), self._settings)
+            searcher.search(_WARM_UP)  # the first query loads the encoder and the analyser
+            self._searcher = searcher
+            self._refused = None
+            log.info("serving version %s", searcher.snapshot.version)
+
+    def watch(self) -> None:
+        """Refresh every second, in a thread of its own, until `close`."""
+        threading.Thread(target=self._watch, name="watch-live", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            try:
+                version = self.store.live()
+                if version != self._refused:
+                    self._refused = version
+                    self.refresh()
+            except NonmunError as error:
+                log.error("%s; the version before it is served on", error)

@@ -1,0 +1,88 @@
+"""Errors as `application/problem+json` (RFC 9457): what is wrong, and what is allowed."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from index.errors import NonmunError, SnapshotError
+from rag.errors import QueryError, UnknownPaperError
+from rag.service.schemas import Problem, Refusal
+
+MEDIA_TYPE = "application/problem+json"
+_SHOWN = 100
+
+log = logging.getLogger(__name__)
+
+_STATUS: dict[type[NonmunError], HTTPStatus] = {
+    QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownPaperError: HTTPStatus.NOT_FOUND,
+    SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: list[Refusal] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """An error reply."""
+    title = HTTPStatus(status).phrase
+    body = Problem(title=title, status=status, detail=detail, errors=errors or [])
+    return JSONResponse(body.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an app such a reply."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()
+        if any(one["type"] == "json_invalid" for one in found):
+            reason = found[0].get("ctx", {}).get("error", "")
+            return problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
+        refusals = [_refusal(one) for one in found]
+        detail = "; ".join(f"{one.field}: {one.allowed}" for one in refusals)
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, refusals)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers) if error.headers else None
+        return problem(error.status_code, str(error.detail), headers=headers)
+
+    @app.exception_handler(NonmunError)
+    async def domain(request: Request, error: NonmunError) -> JSONResponse:
+        status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), None)
+        if status is None:
+            return await unexpected(request, error)
+        return problem(status, str(error))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; see the log")
+
+
+def _refusal(error: dict[str, Any]) -> Refusal:
+    field = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    allowed = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        allowed = "no such field"
+    return Refusal(field=field, value=_shown(error.get("input")), allowed=allowed)
+
+
+def _shown(value: Any) -> Any:
+    """A value short and safe enough to be sent back."""
+    if value is None or isinstance(value, bool | int | float):
+        # JSON has no infinity, and its readers no integers of a thousand digits.
+        return value if value is None or abs(value) < 1e15 else ascii(value)[:_SHOWN]
+    text = value if isinstance(value, str) else repr(value)
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

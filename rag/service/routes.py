@@ -1,0 +1,189 @@
+"""The routes of v1 and those that operators use. A route validates, calls, returns."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from index.errors import NonmunError
+from rag.answer import ask
+from rag.errors import UnknownPaperError
+from rag.search import Searcher
+from rag.service import schemas
+from rag.service.live import Live
+from rag.service.problems import MEDIA_TYPE, problem
+from rag.settings import Settings
+from rag.similar import similar
+
+_PROBLEM: dict[str, Any] = {
+    "model": schemas.Problem,
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {**_PROBLEM, "description": "The body is not JSON"},
+    422: {**_PROBLEM, "description": "A field has a value it can't have"},
+    503: {**_PROBLEM, "description": "No index can be served"},
+}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {**_PROBLEM, "description": "There is no such paper or version"}
+}
+NOT_ALLOWED: dict[int | str, dict[str, Any]] = {
+    401: {**_PROBLEM, "description": "The admin key is missing or wrong"},
+    403: {**_PROBLEM, "description": "The service was started without an admin key"},
+}
+
+v1 = APIRouter(prefix="/v1", responses=REFUSED)
+operations = APIRouter(tags=["operations"])
+
+
+def _live(request: Request) -> Live:
+    live: Live = request.app.state.live
+    return live
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+class Clock:
+    """Milliseconds since the request was taken up."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+
+    def ms(self) -> float:
+        """So many by now."""
+        return round((time.perf_counter() - self._begin) * 1000, 3)
+
+
+def _searcher(live: Annotated[Live, Depends(_live)]) -> Iterator[Searcher]:
+    yield live.searcher
+
+
+Searching = Annotated[Searcher, Depends(_searcher)]
+_bearer = HTTPBearer(auto_error=False, description="The admin key")
+
+
+def _admin(
+    settings: Annotated[Settings, Depends(_settings)],
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> None:
+    key = settings.server.admin_key
+    if key is None:
+        raise HTTPException(403, "the service was started without NONMUN_SERVER__ADMIN_KEY")
+    given = shown.credentials if shown else ""
+    if not hmac.compare_digest(given.encode(), key.get_secret_value().encode()):
+        raise HTTPException(
+            401, "show the admin key as “Authorization: Bearer KEY”", {"WWW-Authenticate": "Bearer"}
+        )
+
+
+@v1.post("/search", tags=["questions"])
+def post_search(asked: schemas.SearchRequest, searcher: Searching) -> schemas.SearchReply:
+    """Find papers and passages."""
+    clock = Clock()
+    found = searcher.search(
+        asked.query, asked.top_k, asked.passages_per_paper, asked.filters.values()
+    )
+    return schemas.search_reply(found, searcher.snapshot.version, clock.ms())
+
+
+@v1.post("/ask", tags=["questions"])
+def post_ask(
+    asked: schemas.AskRequest,
+    searcher: Searching,
+    settings: Annotated[Settings, Depends(_settings)],
+) -> schemas.AskReply:
+    """Answer a question with a citation, or say that nothing here answers it."""
+    clock = Clock()
+    filters = asked.filters.values()
+    answered = ask(searcher, asked.question, asked.top_k, filters, settings.answer)
+    return schemas.ask_reply(answered, searcher.snapshot.version, clock.ms())
+
+
+@v1.post("/similar", tags=["questions"], responses=NOT_FOUND)
+def post_similar(asked: schemas.SimilarRequest, searcher: Searching) -> schemas.SimilarReply:
+    """Find papers like some papers or a text, and unlike others."""
+    clock = Clock()
+    found = similar(
+        searcher, asked.ids, asked.not_ids, asked.text, asked.top_k, asked.filters.values()
+    )
+    return schemas.similar_reply(found, searcher.snapshot.version, clock.ms())
+
+
+@v1.get("/papers/{paper:path}/similar", tags=["papers"], responses=NOT_FOUND)
+def get_similar(
+    paper: str,
+    searcher: Searching,
+    top_k: Annotated[int, Query(ge=1, le=schemas.MAX_TOP_K)] = 10,
+) -> schemas.SimilarReply:
+    """Find papers like one paper."""
+    clock = Clock()
+    found = similar(searcher, [paper], top_k=top_k)
+    return schemas.similar_reply(found, searcher.snapshot.version, clock.ms())
+
+
+@v1.get("/papers/{paper:path}", tags=["papers"], responses=NOT_FOUND)
+def get_paper(paper: str, searcher: Searching) -> schemas.PaperReply:
+    """Read a paper's whole summary."""
+    row = searcher.snapshot.row_of(paper)
+    if row is None:
+        raise UnknownPaperError(f"no paper {paper[:100]!r} here")
+    return schemas.paper_reply(searcher.snapshot.paper(row), searcher.snapshot.version)
+
+
+@v1.get("/index", tags=["index"])
+def get_index(searcher: Searching, live: Annotated[Live, Depends(_live)]) -> schemas.IndexReply:
+    """Tell which version is served and which are published."""
+    versions = [schemas.version(one) for one in live.store.versions()]
+    return schemas.IndexReply(index_version=searcher.snapshot.version, versions=versions)
+
+
+@v1.post(
+    "/index/versions/{version}/activate",
+    tags=["index"],
+    dependencies=[Depends(_admin)],
+    responses={**NOT_FOUND, **NOT_ALLOWED},
+)
+def post_activate(version: str, live: Annotated[Live, Depends(_live)]) -> schemas.IndexReply:
+    """Serve another published version."""
+    if version not in {one.version for one in live.store.versions()}:
+        raise HTTPException(404, f"no version {version[:100]!r} is published here")
+    live.store.activate(version)
+    live.refresh()
+    return get_index(live.searcher, live)
+
+
+@operations.get("/healthz")
+def get_health() -> schemas.Health:
+    """Tell that the process lives."""
+    return schemas.Health(status="ok")
+
+
+@operations.get("/readyz", responses={503: {**_PROBLEM, "description": "It can't answer"}})
+def get_ready(live: Annotated[Live, Depends(_live)]) -> Any:
+    """Tell whether a search works, by searching."""
+    try:
+        searcher = live.searcher
+        found = searcher.search("ready?", 1, 1)
+    except NonmunError as error:
+        return problem(503, str(error))
+    failed = sorted(leg for leg, status in found.legs.items() if status == "failed")
+    if failed:
+        return problem(503, f"legs that failed: {', '.join(failed)}")
+    return JSONResponse(
+        schemas.Health(status="ready", index_version=searcher.snapshot.version).model_dump()
+    )
+
+
+@operations.get("/", include_in_schema=False)
+def get_root() -> RedirectResponse:
+    """Show what can be asked."""
+    return RedirectResponse("/docs")

@@ -1,0 +1,376 @@
+"""The HTTP contract of v1: what is asked and what is replied, in both directions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from index.papers import Paper as PaperRecord
+from index.papers import Source as SourceRecord
+from index.store import Version as VersionRecord
+from rag.answer import AnswerKind, Asked
+from rag.filters import Filters as FilterValues
+from rag.legs import Leg, Status
+from rag.search import Found
+from rag.search import Hit as HitRecord
+from rag.similar import Similar
+
+MAX_QUERY = 2_000
+MAX_TEXT = 20_000
+MAX_TOP_K = 100
+MAX_PASSAGES = 20
+MAX_LIST = 100
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair stands alone in it") from None
+    return text
+
+
+def _wordy(text: str) -> str:
+    if not any(c.isalnum() for c in text):
+        raise ValueError("should have a word in it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+QueryText = Annotated[
+    Text, StringConstraints(min_length=1, max_length=MAX_QUERY), AfterValidator(_wordy)
+]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=300)]
+Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
+TopK = Annotated[int, Field(ge=1, le=MAX_TOP_K, description="Papers in the reply")]
+
+
+class Request(BaseModel):
+    """A field that is not known is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Filters(Request):
+    """Which papers and passages; all optional."""
+
+    since: dt.date | None = Field(None, description="Appeared on this day or later")
+    until: dt.date | None = Field(None, description="Appeared on this day or earlier")
+    min_votes: int | None = Field(None, ge=0, le=10**9)
+    authors: Names = Field([], description="Any of these authors, whole names in any case")
+    sections: Names = Field([], description="Passages of these sections, such as What's New")
+    ids: Names = Field([], description="Among these papers")
+    exclude_flags: Names = Field([], description="Papers without these flags")
+
+    def values(self) -> FilterValues:
+        """As the search knows them."""
+        return FilterValues(
+            self.since,
+            self.until,
+            self.min_votes,
+            tuple(self.authors),
+            tuple(self.sections),
+            tuple(self.ids),
+            tuple(self.exclude_flags),
+        )
+
+
+class SearchRequest(Request):
+    """What to look for."""
+
+    query: QueryText
+    top_k: TopK = 10
+    passages_per_paper: int = Field(3, ge=0, le=MAX_PASSAGES)
+    filters: Filters = Filters()
+
+
+class AskRequest(Request):
+    """What to answer."""
+
+    question: QueryText
+    top_k: TopK = 10
+    filters: Filters = Filters()
+
+
+class SimilarRequest(Request):
+    """Papers to be like, and unlike."""
+
+    ids: Names = []
+    not_ids: Names = []
+    text: Annotated[Text, StringConstraints(max_length=MAX_TEXT)] | None = None
+    top_k: TopK = 10
+    filters: Filters = Filters()
+
+
+class Source(BaseModel):
+    """`file`'s characters `start` to `end`, as decoded, newlines untranslated."""
+
+    file: str
+    start: int
+    end: int
+
+
+class PassageHit(BaseModel):
+    """A passage that was found; `highlights` are spans of `text`."""
+
+    id: str
+    section: str
+    text: str
+    score: float
+    highlights: list[tuple[int, int]]
+    source: Source
+
+
+class Paper(BaseModel):
+    """A paper, without its summary. `dates` are all the days it appeared on."""
+
+    id: str
+    title: str
+    url: str
+    date: dt.date | None
+    dates: list[dt.date]
+    votes: int | None
+    authors: list[str]
+    more_authors: bool = Field(description="The digest lists only some of the authors")
+    thumbnail: str | None
+    flags: list[str]
+
+
+class Hit(Paper):
+    """A paper that was found, its best passage first."""
+
+    score: float
+    passages: list[PassageHit]
+
+
+class Section(BaseModel):
+    """A section of a summary, and where its text stands."""
+
+    name: str
+    text: str
+    source: Source
+
+
+class PaperReply(Paper):
+    """A paper with its whole summary."""
+
+    sections: list[Section]
+    index_version: str
+
+
+class SearchReply(BaseModel):
+    """What was found, best first."""
+
+    papers: list[Hit]
+    legs: dict[Leg, Status]
+    index_version: str
+    took_ms: float
+
+
+class Citation(BaseModel):
+    """`quote` is exactly `passage.text[start:end]`, and stands in the digest at `source`."""
+
+    number: int
+    paper: str
+    passage: str
+    quote: str
+    start: int
+    end: int
+    source: Source
+
+
+class Answer(BaseModel):
+    """What is said; `[1]` in `text` is the citation of that number."""
+
+    kind: AnswerKind
+    text: str
+    citations: list[Citation]
+
+
+class AskReply(SearchReply):
+    """An answer, or that there is none, and what was found."""
+
+    answerable: bool
+    confidence: float = Field(ge=0, le=1)
+    answer: Answer
+
+
+class Because(BaseModel):
+    """The closest pair of passages, and what the papers share."""
+
+    passage: str | None
+    like: str | None
+    terms: list[str]
+    authors: list[str]
+
+
+class SimilarHit(Hit):
+    """A similar paper, and why."""
+
+    because: Because
+
+
+class SimilarReply(BaseModel):
+    """Similar papers, the most similar first."""
+
+    papers: list[SimilarHit]
+    legs: dict[Leg, Status]
+    index_version: str
+    took_ms: float
+
+
+class Version(BaseModel):
+    """A published version of the index."""
+
+    version: str
+    live: bool
+    built: dt.datetime | None
+    papers: int
+    passages: int
+    bytes: int
+    encoder: str
+
+
+class IndexReply(BaseModel):
+    """What is served, and what else is published."""
+
+    index_version: str
+    versions: list[Version]
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    status: str
+    index_version: str | None = None
+
+
+class Refusal(BaseModel):
+    """One thing wrong with a request."""
+
+    field: str
+    value: Any = None
+    allowed: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it; `errors` name the fields."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[Refusal] = []
+
+
+def paper_fields(paper: PaperRecord) -> dict[str, Any]:
+    """What all replies say of a paper."""
+    return {
+        "id": paper.id,
+        "title": paper.title,
+        "url": paper.url,
+        "date": paper.date,
+        "dates": list(paper.dates),
+        "votes": paper.votes,
+        "authors": list(paper.authors),
+        "more_authors": paper.more_authors,
+        "thumbnail": paper.thumbnail,
+        "flags": list(paper.flags),
+    }
+
+
+def source(record: SourceRecord) -> Source:
+    """A place in a digest file."""
+    return Source(file=record.file, start=record.start, end=record.end)
+
+
+def hit_fields(hit: HitRecord) -> dict[str, Any]:
+    """What all replies say of a paper that was found."""
+    passages = [
+        PassageHit(
+            id=one.passage.id,
+            section=one.passage.section,
+            text=one.passage.text,
+            score=one.score,
+            highlights=list(one.highlights),
+            source=source(one.passage.source),
+        )
+        for one in hit.passages
+    ]
+    return {**paper_fields(hit.paper), "score": hit.score, "passages": passages}
+
+
+def paper_reply(paper: PaperRecord, version: str) -> PaperReply:
+    """A paper with its sections."""
+    sections = [
+        Section(name=one.name, text=one.text, source=source(one.source)) for one in paper.sections
+    ]
+    return PaperReply(**paper_fields(paper), sections=sections, index_version=version)
+
+
+def search_reply(found: Found, version: str, took_ms: float) -> SearchReply:
+    """The reply to a search."""
+    return SearchReply(
+        papers=[Hit(**hit_fields(hit)) for hit in found.hits],
+        legs=found.legs,
+        index_version=version,
+        took_ms=took_ms,
+    )
+
+
+def ask_reply(asked: Asked, version: str, took_ms: float) -> AskReply:
+    """The reply to a question."""
+    citations = [
+        Citation(
+            number=one.number,
+            paper=one.paper,
+            passage=one.passage,
+            quote=one.quote,
+            start=one.start,
+            end=one.end,
+            source=source(one.source),
+        )
+        for one in asked.answer.citations
+    ]
+    return AskReply(
+        **dict(search_reply(asked.found, version, took_ms)),
+        answerable=asked.answerable,
+        confidence=asked.confidence,
+        answer=Answer(kind=asked.answer.kind, text=asked.answer.text, citations=citations),
+    )
+
+
+def similar_reply(similar: Similar, version: str, took_ms: float) -> SimilarReply:
+    """The reply to a request for similar papers."""
+    return SimilarReply(
+        papers=[
+            SimilarHit(
+                **hit_fields(one.hit),
+                because=Because(
+                    passage=one.because.passage,
+                    like=one.because.like,
+                    terms=list(one.because.terms),
+                    authors=list(one.because.authors),
+                ),
+            )
+            for one in similar.hits
+        ],
+        legs=similar.legs,
+        index_version=version,
+        took_ms=took_ms,
+    )
+
+
+def version(record: VersionRecord) -> Version:
+    """A published version."""
+    return Version(
+        version=record.version,
+        live=record.live,
+        built=record.built,
+        papers=record.manifest.papers,
+        passages=record.manifest.passages,
+        bytes=record.size,
+        encoder=record.manifest.fingerprint,
+    )

@@ -1,0 +1,170 @@
+"""Papers like these, unlike those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.snapshot import Snapshot
+from rag.errors import QueryError, UnknownPaperError
+from rag.filters import Allowed, Filters
+from rag.legs import Floats, Leg, Query, Status, dense_scores, standardise
+from rag.search import NO_FILTERS, Hit, Searcher, best_rows
+
+_AWAY = 0.5  # how much the papers to stay away from count, against those to be near
+_TERMS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why a paper is like the query: its passage, the query's nearest passage, shared words."""
+
+    passage: str | None
+    like: str | None
+    terms: tuple[str, ...]
+    authors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarHit:
+    """A similar paper and the reason."""
+
+    hit: Hit
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """Similar papers, the most similar first, and how each leg fared."""
+
+    hits: tuple[SimilarHit, ...]
+    legs: dict[Leg, Status]
+
+
+def similar(
+    searcher: Searcher,
+    ids: Iterable[str] = (),
+    not_ids: Iterable[str] = (),
+    text: str | None = None,
+    top_k: int | None = None,
+    filters: Filters = NO_FILTERS,
+) -> Similar:
+    """Find papers like some papers or a text, and unlike others.
+
+    Args:
+        searcher: Of the snapshot.
+        ids: Papers to be near.
+        not_ids: Papers to stay away from.
+        text: An abstract or notes, in any language.
+        top_k: How many; `None` leaves it to the settings.
+        filters: What the papers found have to be. The query's own papers never come back.
+
+    Raises:
+        QueryError: There is neither an id nor a text.
+        UnknownPaperError: An id that no paper here has.
+    """
+    snapshot = searcher.snapshot
+    near, away = _rows(snapshot, ids), _rows(snapshot, not_ids)
+    if not near and not (text and any(c.isalnum() for c in text)):
+        raise QueryError("name a paper or give a text that the papers should be like")
+    allowed = _without(snapshot, filters.apply(snapshot), {*near, *away})
+    query = Query(legs=dict.fromkeys(Leg, Status.OFF))
+    lexical = query.run(Leg.LEXICAL, lambda: _lexical(snapshot, query, near, away, text))
+    dense = query.run(
+        Leg.DENSE,
+        lambda: _dense(snapshot, query, near, away, text, allowed, searcher.settings.candidates),
+    )
+    scores = searcher.fuse(lexical, dense)
+    rows = best_rows(scores, top_k or searcher.settings.top_k, allowed)
+    hits = searcher.make_hits(rows, scores, query, None, allowed)
+    reasons = (SimilarHit(hit, _because(snapshot, hit, near, query)) for hit in hits)
+    return Similar(tuple(reasons), query.legs)
+
+
+def _rows(snapshot: Snapshot, ids: Iterable[str]) -> list[int]:
+    rows = []
+    for name in dict.fromkeys(ids):
+        row = snapshot.row_of(name)
+        if row is None:
+            raise UnknownPaperError(f"no paper {name!r} here")
+        rows.append(row)
+    return rows
+
+
+def _without(snapshot: Snapshot, allowed: Allowed | None, rows: set[int]) -> Allowed:
+    papers = np.ones(len(snapshot), np.bool_) if allowed is None else allowed.papers.copy()
+    papers[list(rows)] = False
+    passages = papers[snapshot.owners]
+    return Allowed(papers, passages if allowed is None else passages & allowed.passages)
+
+
+def _lexical(
+    snapshot: Snapshot, query: Query, near: list[int], away: list[int], text: str | None
+) -> Floats:
+    """BM25 with each paper as a query, once each of its different terms."""
+    lexicon = snapshot.lexicon
+    texts = [_terms(snapshot, row) for row in near]
+    if text:
+        texts.append(sorted(set(lexicon.terms_of(text))))
+    query.terms = sorted({term for terms in texts for term in terms})
+    scores = np.mean([standardise(lexicon.score_papers(terms)) for terms in texts], 0)
+    if away:
+        others = [standardise(lexicon.score_papers(_terms(snapshot, row))) for row in away]
+        scores = scores - _AWAY * np.mean(others, 0)
+    return standardise(scores)
+
+
+def _terms(snapshot: Snapshot, row: int) -> list[int]:
+    lexicon = snapshot.lexicon
+    terms = set(lexicon.title_terms(row))
+    for passage in snapshot.passages_of(row):
+        terms.update(term.text for term in lexicon.passage_terms(passage))
+    return sorted(lexicon.numbers(terms))
+
+
+def _dense(
+    snapshot: Snapshot,
+    query: Query,
+    near: list[int],
+    away: list[int],
+    text: str | None,
+    allowed: Allowed,
+    candidates: int,
+) -> Floats:
+    """The nearest passages to the mean of all that the papers should be like."""
+    vectors = [_mean(snapshot, row) for row in near]
+    if text:
+        vectors.append(snapshot.encoder.encode_query([text])[0])
+    vector = np.mean(vectors, 0)
+    if away:
+        vector = vector - _AWAY * np.mean([_mean(snapshot, row) for row in away], 0)
+    query.vector = (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
+    return dense_scores(snapshot, query, allowed, candidates)
+
+
+def _mean(snapshot: Snapshot, row: int) -> Floats:
+    rows = np.array(snapshot.passages_of(row))
+    mean: Floats = np.vstack([snapshot.vectors.vectors[rows], snapshot.titles[row][None]]).mean(0)
+    return mean
+
+
+def _because(snapshot: Snapshot, hit: Hit, near: list[int], query: Query) -> Because:
+    own = list(snapshot.passages_of(hit.row))
+    theirs = [passage for row in near for passage in snapshot.passages_of(row)]
+    passage = like = None
+    if own and theirs:
+        vectors = snapshot.vectors.vectors
+        cosines = vectors[own] @ vectors[theirs].T
+        i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
+        passage = snapshot.passage(own[int(i)], hit.paper).id
+        like = snapshot.passage(theirs[int(j)]).id
+    authors = {name for row in near for name in snapshot.paper(row).authors}
+    shared = set(_terms(snapshot, hit.row)) & set(query.terms)
+    return Because(
+        passage=passage,
+        like=like,
+        terms=tuple(snapshot.lexicon.rarest(shared, _TERMS_SHOWN)),
+        authors=tuple(name for name in hit.paper.authors if name in authors),
+    )
