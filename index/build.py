@@ -177,7 +177,14 @@ class _Build:
         new = [(text, cut) for text, cut in cuts if cut.vector is None]
         names = dict.fromkeys(paper.title for paper in papers)
         titles = [name for name in names if content.titles[name].vector is None]
-        self.report.encoded, self.report.carried = len(new), len(cuts) - len(new)
+        known = [
+            cut.vector is not None
+            for p in papers
+            for s in p.sections
+            for cut in content.sections[s.text]
+        ]
+        self.report.carried = sum(known)
+        self.report.encoded = len(known) - self.report.carried
         self.progress.stage("encode", len(new) + len(titles))
         vectors = encoder.encode_document(
             [*(text for text, _ in new), *titles], self.progress.advance

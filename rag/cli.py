@@ -47,7 +47,7 @@ Section = Annotated[
     list[str] | None, typer.Option(help="Passages of this section; may be repeated.")
 ]
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help="Directories, files or globs of digests.")
+    list[str], typer.Argument(metavar="SOURCE", help="Directories, files or globs of digests.")
 ]
 
 
@@ -67,9 +67,10 @@ def build(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read digests, encode what is new, publish a version of the index.
+    """Read digests and publish a version of the index.
 
     The sources together are the whole corpus: a paper that is in none of them is left out.
+    What has not changed since the live version is carried over.
     """
     from index.build import build as run_build
     from index.build import read_sources
@@ -133,7 +134,7 @@ def ask(
     section: Section = None,
     as_json: Json = False,
 ) -> None:
-    """Answer a question with a citation, or say that nothing here answers it."""
+    """Answer a question, or say that nothing here does."""
     from rag import printing
     from rag.answer import ask as run_ask
 
@@ -146,7 +147,7 @@ def ask(
 @app.command()
 def similar(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Papers to be like.")
+        list[str] | None, typer.Argument(metavar="ID", help="Papers to be like.")
     ] = None,
     data: Data = None,
     profile: Profile = None,
@@ -164,7 +165,7 @@ def similar(
     section: Section = None,
     as_json: Json = False,
 ) -> None:
-    """Find papers like some papers or a text, and unlike others."""
+    """Find papers like these, unlike those."""
     from rag import printing
     from rag.similar import similar as run_similar
 
@@ -196,7 +197,7 @@ def serve(
 
 @app.command()
 def versions(data: Data = None, profile: Profile = None, as_json: Json = False) -> None:
-    """List the published versions of the index, newest first."""
+    """List the published versions of the index."""
     from index.store import Store
     from rag import printing
 
@@ -209,7 +210,10 @@ def rollback(
     data: Data = None,
     profile: Profile = None,
 ) -> None:
-    """Make another published version live; a running service follows by itself."""
+    """Make another published version live.
+
+    A running service follows by itself.
+    """
     from index.store import Store
 
     Store(_settings(data, profile).data).activate(version)

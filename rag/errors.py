@@ -7,5 +7,9 @@ class QueryError(NonmunError):
     """The question can't be searched for, such as one without a word."""
 
 
+class LegsFailedError(NonmunError):
+    """No leg of a search is working."""
+
+
 class UnknownPaperError(NonmunError):
     """An id that no paper here has."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from index.papers import Paper, Passage
 from index.snapshot import Snapshot
-from rag.errors import QueryError
+from rag.errors import LegsFailedError, QueryError
 from rag.filters import Allowed, Filters
 from rag.legs import Floats, Leg, Query, Status, dense_scores, lexical_scores, standardise
 from rag.settings import SearchGroup
@@ -109,15 +109,22 @@ class Searcher:
             dense = query.run(Leg.DENSE, score_dense)
         return lexical, dense
 
-    def fuse(self, lexical: Floats | None, dense: Floats | None) -> Floats:
+    def fuse(
+        self, lexical: Floats | None, dense: Floats | None, weight: float | None = None
+    ) -> Floats:
         """The weighted sum of the legs' standardised scores: (papers,) or (passages,).
 
+        Args:
+            lexical: `None` where the leg failed or is off, as for `dense`.
+            dense: The other leg's.
+            weight: The lexical leg's share; `None` leaves it to the settings.
+
         Raises:
-            QueryError: No leg is left.
+            LegsFailedError: No leg is left.
         """
-        weight = self.settings.lexical_weight
+        weight = self.settings.lexical_weight if weight is None else weight
         if lexical is None and dense is None:
-            raise QueryError("no leg of the search is working; see the log")
+            raise LegsFailedError("no leg of the search is working; see the log")
         if lexical is None or dense is None:
             only = dense if lexical is None else lexical
             return only if only is not None else np.zeros(0, np.float32)

@@ -48,6 +48,9 @@ class SearchGroup(_Group):
     lexical_weight: float = Field(
         0.35, ge=0, le=1, description="The lexical leg's share of the score; the rest is dense"
     )
+    similar_lexical_weight: float = Field(
+        0.65, ge=0, le=1, description="The same for similar papers, where whole papers are compared"
+    )
     candidates: int = Field(1000, ge=10, le=100_000, description="Passages the dense leg finds")
     top_k: int = Field(
         10, ge=1, le=100, description="Papers in a reply, unless it is asked for more"
@@ -60,14 +63,6 @@ class AnswerGroup(_Group):
 
     min_confidence: float = Field(
         0.05, ge=0, le=1, description="Below it, `ask` says that nothing here answers"
-    )
-
-
-class BuildGroup(_Group):
-    """Where a build that is started over HTTP reads."""
-
-    sources: tuple[str, ...] = Field(
-        (), description="Directories, files and globs; a request can't name any"
     )
 
 
@@ -93,7 +88,6 @@ class Settings(BaseSettings):
     encoder: EncoderGroup = EncoderGroup()
     search: SearchGroup = SearchGroup()
     answer: AnswerGroup = AnswerGroup()
-    build: BuildGroup = BuildGroup()
     server: ServerGroup = ServerGroup()
 
     @classmethod

@@ -76,7 +76,7 @@ def similar(
         Leg.DENSE,
         lambda: _dense(snapshot, query, near, away, text, allowed, searcher.settings.candidates),
     )
-    scores = searcher.fuse(lexical, dense)
+    scores = searcher.fuse(lexical, dense, searcher.settings.similar_lexical_weight)
     rows = best_rows(scores, top_k or searcher.settings.top_k, allowed)
     hits = searcher.make_hits(rows, scores, query, None, allowed)
     reasons = (SimilarHit(hit, _because(snapshot, hit, near, query)) for hit in hits)
@@ -161,10 +161,21 @@ def _because(snapshot: Snapshot, hit: Hit, near: list[int], query: Query) -> Bec
         passage = snapshot.passage(own[int(i)], hit.paper).id
         like = snapshot.passage(theirs[int(j)]).id
     authors = {name for row in near for name in snapshot.paper(row).authors}
-    shared = set(_terms(snapshot, hit.row)) & set(query.terms)
     return Because(
         passage=passage,
         like=like,
-        terms=tuple(snapshot.lexicon.rarest(shared, _TERMS_SHOWN)),
+        terms=_shared_words(snapshot, hit, query),
         authors=tuple(name for name in hit.paper.authors if name in authors),
     )
+
+
+def _shared_words(snapshot: Snapshot, hit: Hit, query: Query) -> tuple[str, ...]:
+    """The rarest terms that a hit shares with the query, as its text has them."""
+    words: dict[int, str] = {}
+    for row in snapshot.passages_of(hit.row):
+        text = snapshot.passage(row, hit.paper).text
+        for term in snapshot.lexicon.passage_terms(row):
+            for number in snapshot.lexicon.numbers([term.text]):
+                words.setdefault(number, text[term.start : term.end])
+    rarest = snapshot.lexicon.rarest(words.keys() & set(query.terms), _TERMS_SHOWN)
+    return tuple(dict.fromkeys(words[number] for number in rarest))

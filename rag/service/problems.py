@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from index.errors import NonmunError, SnapshotError
-from rag.errors import QueryError, UnknownPaperError
+from rag.errors import LegsFailedError, QueryError, UnknownPaperError
 from rag.service.schemas import Problem, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,6 +24,7 @@ _STATUS: dict[type[NonmunError], HTTPStatus] = {
     QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPaperError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
+    LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -49,7 +50,7 @@ def install(app: FastAPI) -> None:
             reason = found[0].get("ctx", {}).get("error", "")
             return problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
         refusals = [_refusal(one) for one in found]
-        detail = "; ".join(f"{one.field}: {one.allowed}" for one in refusals)
+        detail = "; ".join(map(_sentence, refusals))
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, refusals)
 
     @app.exception_handler(HTTPException)
@@ -76,6 +77,11 @@ def _refusal(error: dict[str, Any]) -> Refusal:
     if error["type"] == "extra_forbidden":
         allowed = "no such field"
     return Refusal(field=field, value=_shown(error.get("input")), allowed=allowed)
+
+
+def _sentence(refusal: Refusal) -> str:
+    value = "" if refusal.value is None else f" (it is {refusal.value!r})"
+    return f"{refusal.field}: {refusal.allowed}{value}"
 
 
 def _shown(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
 
@@ -38,5 +39,8 @@ def serve(settings: Settings, on_ready: Callable[[str, Live], None]) -> None:
         live.refresh()
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         on_ready(f"http://{shown}:{taken.getsockname()[1]}", live)
+        # uvicorn sends itself the signal again once it has stopped; being told to stop is no error.
+        for told in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(told, lambda *_: None)
         config = uvicorn.Config(create_app(live, settings), log_level="warning")
         uvicorn.Server(config).run(sockets=[taken])

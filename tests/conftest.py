@@ -1,0 +1,64 @@
+"""What several tests share: an index of the sample digests, built once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from index.build import build
+from index.encoders import EncoderSettings
+from index.lexical import analyzer
+from index.snapshot import Snapshot
+from index.store import Store
+from rag.search import Searcher
+from rag.service.app import create_app
+from rag.service.live import Live
+from rag.settings import Settings
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach a network
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_analyzer() -> Iterator[None]:
+    """A build loads an analyser of its own, to let it go; here a second each adds up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.content.Analyzer", analyzer)
+        yield
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    return ROOT / "index" / "samples"
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Store:
+    """The sample digests, published; tests only read it."""
+    store = Store(tmp_path_factory.mktemp("samples"))
+    build([samples], store, EncoderSettings())
+    return store
+
+
+@pytest.fixture(scope="session")
+def snapshot(store: Store) -> Snapshot:
+    return store.open_live()
+
+
+@pytest.fixture(scope="session")
+def searcher(snapshot: Snapshot) -> Searcher:
+    return Searcher(snapshot)
+
+
+@pytest.fixture(scope="session")
+def client(store: Store) -> Iterator[TestClient]:
+    settings = Settings(data=store.folder)
+    live = Live(store, settings.search)
+    live.refresh()
+    with TestClient(create_app(live, settings), raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,363 @@
+"""The HTTP contract, over the sample digests."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from index.build import build
+from index.encoders import EncoderSettings
+from index.snapshot import Snapshot
+from index.store import Store
+from rag.service import live as live_module
+from rag.service.app import create_app
+from rag.service.live import Live
+from rag.settings import Settings
+
+DPO = "2305.18290"
+QUESTION = "보상 모델 없이 선호를 학습하는 방법은?"
+ADMIN_KEY = "an admin key for the tests"
+ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
+
+
+def _problem(reply: Any, status: int) -> dict[str, Any]:
+    assert reply.status_code == status, reply.text
+    assert reply.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = reply.json()
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+class TestSearch:
+    def test_the_reply_has_the_fields_of_the_contract(
+        self, client: TestClient, snapshot: Snapshot
+    ) -> None:
+        reply = client.post("/v1/search", json={"query": QUESTION, "top_k": 3})
+        assert reply.status_code == 200
+        body = reply.json()
+        assert body["index_version"] == snapshot.version
+        assert body["legs"] == {"lexical": "ok", "dense": "ok"}
+        assert body["took_ms"] > 0
+        assert len(body["papers"]) == 3
+        first = body["papers"][0]
+        assert first["id"] == DPO
+        assert first["title"].startswith("Direct Preference Optimization")
+        assert first["url"] == f"https://arxiv.org/abs/{DPO}"
+        assert first["date"] == "2025-03-03"
+        assert first["votes"] == 31
+        assert "Chelsea Finn" in first["authors"]
+        assert first["flags"] == []
+        passage = first["passages"][0]
+        assert set(passage) == {"id", "section", "text", "score", "highlights", "source"}
+        for start, end in passage["highlights"]:
+            assert passage["text"][start:end].strip()
+
+    def test_a_source_finds_the_passage_in_its_file(
+        self, client: TestClient, samples: Path
+    ) -> None:
+        body = client.post("/v1/search", json={"query": QUESTION}).json()
+        for paper in body["papers"]:
+            for passage in paper["passages"]:
+                source = passage["source"]
+                text = (samples / source["file"]).read_bytes().decode("utf-8")
+                if "['" not in text[source["start"] - 1 : source["start"] + 2]:
+                    assert text[source["start"] : source["end"]] == passage["text"]
+
+    def test_filters_are_applied(self, client: TestClient) -> None:
+        filters = {"until": "2023-12-31", "exclude_flags": ["summary-mismatch"]}
+        body = client.post("/v1/search", json={"query": "모델", "top_k": 50, "filters": filters})
+        dates = {paper["date"] for paper in body.json()["papers"]}
+        assert dates == {"2023-12-04"}
+
+    @pytest.mark.parametrize(
+        ("body", "field", "allowed"),
+        [
+            ({}, "query", "required"),
+            ({"query": ""}, "query", "at least 1"),
+            ({"query": "?!"}, "query", "a word"),
+            ({"query": "x" * 2001}, "query", "at most 2000"),
+            ({"query": 3}, "query", "string"),
+            ({"query": "a", "top_k": 0}, "top_k", "greater than or equal to 1"),
+            ({"query": "a", "top_k": 101}, "top_k", "less than or equal to 100"),
+            ({"query": "a", "top_k": "many"}, "top_k", "integer"),
+            ({"query": "a", "top_k": 1e400}, "top_k", "finite"),
+            ({"query": "a", "passages_per_paper": -1}, "passages_per_paper", "greater than"),
+            ({"query": "a", "topk": 3}, "topk", "no such field"),
+            ({"query": "a", "filters": {"since": "yesterday"}}, "filters.since", "date"),
+            ({"query": "a", "filters": {"sinse": "2024-01-01"}}, "filters.sinse", "no such"),
+            ({"query": "a", "filters": {"min_votes": -1}}, "filters.min_votes", "greater"),
+            ({"query": "a", "filters": {"authors": "Kim"}}, "filters.authors", "list"),
+            ({"query": "a", "filters": {"ids": ["x"] * 101}}, "filters.ids", "at most 100"),
+            ({"query": "a", "filters": []}, "filters", "dictionary"),
+            ([], "body", "dictionary"),
+        ],
+    )
+    def test_a_wrong_field_is_named_with_what_is_allowed(
+        self, client: TestClient, body: Any, field: str, allowed: str
+    ) -> None:
+        reply = client.post(
+            "/v1/search",
+            content=json.dumps(body),
+            headers={"content-type": "application/json"},
+        )
+        errors = _problem(reply, 422)["errors"]
+        assert errors[0]["field"] == field
+        assert allowed in errors[0]["allowed"]
+
+    def test_the_wrong_value_is_shown_but_not_all_of_a_long_one(self, client: TestClient) -> None:
+        body = _problem(client.post("/v1/search", json={"query": "a", "top_k": 0}), 422)
+        assert body["errors"][0]["value"] == 0
+        body = _problem(client.post("/v1/search", json={"query": "x" * 5000}), 422)
+        assert len(body["errors"][0]["value"]) <= 100
+
+    @pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b"[" * 100_000, b"nothing"])
+    def test_a_body_that_is_not_json_is_a_problem(self, client: TestClient, content: bytes) -> None:
+        headers = {"content-type": "application/json"}
+        reply = client.post("/v1/search", content=content, headers=headers)
+        assert reply.status_code in (400, 422)
+        _problem(reply, reply.status_code)
+
+    def test_half_a_surrogate_pair_is_refused(self, client: TestClient) -> None:
+        headers = {"content-type": "application/json"}
+        reply = client.post("/v1/search", content=b'{"query": "a\\ud800"}', headers=headers)
+        assert "surrogate" in _problem(reply, 422)["detail"]
+
+
+class TestAsk:
+    def test_an_answer_cites_its_passage(self, client: TestClient, samples: Path) -> None:
+        body = client.post("/v1/ask", json={"question": QUESTION}).json()
+        assert body["answerable"] is True
+        assert 0 < body["confidence"] <= 1
+        assert body["answer"]["kind"] == "extractive"
+        (citation,) = body["answer"]["citations"]
+        paper = next(paper for paper in body["papers"] if paper["id"] == citation["paper"])
+        passage = next(one for one in paper["passages"] if one["id"] == citation["passage"])
+        assert passage["text"][citation["start"] : citation["end"]] == citation["quote"]
+        source = citation["source"]
+        text = (samples / source["file"]).read_bytes().decode("utf-8")
+        assert text[source["start"] : source["end"]] == citation["quote"]
+        assert body["legs"] == {"lexical": "ok", "dense": "ok"}
+
+    def test_nothing_to_answer_is_said_and_papers_come_all_the_same(
+        self, client: TestClient
+    ) -> None:
+        body = client.post("/v1/ask", json={"question": "오늘 점심은 김치찌개가 좋을까?"}).json()
+        assert body["answerable"] is False
+        assert body["answer"] == {
+            "kind": "none",
+            "text": "Nothing here answers that.",
+            "citations": [],
+        }
+        assert len(body["papers"]) == 10
+
+    def test_the_same_question_gets_the_same_reply(self, client: TestClient) -> None:
+        replies = [client.post("/v1/ask", json={"question": QUESTION}).json() for _ in range(3)]
+        for reply in replies:
+            reply.pop("took_ms")
+        assert replies[0] == replies[1] == replies[2]
+
+
+class TestSimilar:
+    def test_similar_papers_say_why(self, client: TestClient) -> None:
+        body = client.post("/v1/similar", json={"ids": [DPO], "top_k": 5}).json()
+        assert len(body["papers"]) == 5
+        assert DPO not in {paper["id"] for paper in body["papers"]}
+        for paper in body["papers"]:
+            assert set(paper["because"]) == {"passage", "like", "terms", "authors"}
+        assert client.get(f"/v1/papers/{DPO}/similar?top_k=5").json()["papers"] == body["papers"]
+
+    def test_an_unknown_id_is_named(self, client: TestClient) -> None:
+        reply = client.post("/v1/similar", json={"ids": ["9999.99999"]})
+        assert "9999.99999" in _problem(reply, 404)["detail"]
+        assert "nobody" in _problem(client.get("/v1/papers/nobody/similar"), 404)["detail"]
+
+    def test_neither_ids_nor_text_is_refused(self, client: TestClient) -> None:
+        _problem(client.post("/v1/similar", json={}), 422)
+        _problem(client.get(f"/v1/papers/{DPO}/similar?top_k=0"), 422)
+
+
+class TestPapers:
+    def test_a_paper_comes_with_all_its_sections(
+        self, client: TestClient, snapshot: Snapshot, samples: Path
+    ) -> None:
+        body = client.get(f"/v1/papers/{DPO}").json()
+        row = snapshot.row_of(DPO)
+        assert row is not None
+        paper = snapshot.paper(row)
+        assert [one["text"] for one in body["sections"]] == [one.text for one in paper.sections]
+        assert body["id"] == DPO
+        assert body["thumbnail"] == paper.thumbnail
+        source = body["sections"][0]["source"]
+        text = (samples / source["file"]).read_bytes().decode("utf-8")
+        assert text[source["start"] : source["end"]] == body["sections"][0]["text"]
+
+    @pytest.mark.parametrize("name", ["none", "a/b", "..%2F..%2Fetc%2Fpasswd", "%00", "한글"])
+    def test_an_unknown_paper_is_a_problem(self, client: TestClient, name: str) -> None:
+        _problem(client.get(f"/v1/papers/{name}"), 404)
+
+
+class TestOperations:
+    def test_it_tells_that_it_lives_and_is_ready(
+        self, client: TestClient, snapshot: Snapshot
+    ) -> None:
+        assert client.get("/healthz").json()["status"] == "ok"
+        assert client.get("/readyz").json() == {
+            "status": "ready",
+            "index_version": snapshot.version,
+        }
+
+    def test_it_is_not_ready_when_a_leg_fails(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise RuntimeError("broken for the test")
+
+        monkeypatch.setattr("rag.search.dense_scores", fail)
+        assert "dense" in _problem(client.get("/readyz"), 503)["detail"]
+        body = client.post("/v1/search", json={"query": QUESTION}).json()
+        assert body["legs"] == {"lexical": "ok", "dense": "failed"}
+        assert body["papers"][0]["id"] == DPO
+
+    def test_without_an_index_it_lives_but_is_not_ready(self, tmp_path: Path) -> None:
+        settings = Settings(data=tmp_path)
+        app = create_app(Live(Store(tmp_path), settings.search), settings)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            assert client.get("/healthz").status_code == 200
+            _problem(client.get("/readyz"), 503)
+            _problem(client.post("/v1/search", json={"query": "a"}), 503)
+
+    def test_metrics_count_requests_by_route(self, client: TestClient) -> None:
+        client.post("/v1/search", json={"query": QUESTION})
+        text = client.get("/metrics").text
+        assert 'handler="/v1/search"' in text
+
+    def test_the_docs_ask_no_other_host_for_anything(self, client: TestClient) -> None:
+        page = client.get("/docs")
+        assert page.status_code == 200
+        assert "https://" not in page.text
+        assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+        paths = client.get("/openapi.json").json()["paths"]
+        assert {"/v1/search", "/v1/ask", "/v1/similar", "/v1/index"} <= set(paths)
+
+    def test_what_is_not_there_is_a_problem_too(self, client: TestClient) -> None:
+        _problem(client.get("/v2/search"), 404)
+        _problem(client.get("/v1/search"), 405)
+
+    def test_an_error_of_ours_shows_nothing_of_the_inside(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("an inner secret")
+
+        monkeypatch.setattr("rag.search.Searcher.search", fail)
+        reply = client.post("/v1/search", json={"query": QUESTION})
+        _problem(reply, 500)
+        assert "secret" not in reply.text
+
+
+class TestVersions:
+    @pytest.fixture
+    def two(self, tmp_path: Path) -> tuple[Store, str, str]:
+        """A store with two versions, the second live."""
+        store = Store(tmp_path / "data")
+        folder = tmp_path / "digests"
+        folder.mkdir()
+        versions = []
+        for text in ("하나를 말한다.", "둘을 말한다."):
+            (folder / "2024-01-01.md").write_text(
+                f"### [T](https://arxiv.org/abs/2401.00001)\n\n- **What's New**: {text}\n",
+                encoding="utf-8",
+            )
+            versions.append(build([folder], store, EncoderSettings()).version)
+        return store, versions[0], versions[1]
+
+    def _client(self, store: Store) -> TestClient:
+        settings = Settings.model_validate(
+            {"data": store.folder, "server": {"admin_key": ADMIN_KEY}}
+        )
+        live = Live(store, settings.search)
+        live.refresh()
+        return TestClient(create_app(live, settings), raise_server_exceptions=False)
+
+    def test_the_published_versions_are_listed(self, two: tuple[Store, str, str]) -> None:
+        store, first, second = two
+        body = self._client(store).get("/v1/index").json()
+        assert body["index_version"] == second
+        assert {one["version"]: one["live"] for one in body["versions"]} == {
+            first: False,
+            second: True,
+        }
+        assert all(one["papers"] == 1 and one["bytes"] > 0 for one in body["versions"])
+
+    def test_another_version_is_served_at_once(self, two: tuple[Store, str, str]) -> None:
+        store, first, _ = two
+        client = self._client(store)
+        reply = client.post(f"/v1/index/versions/{first}/activate", headers=ADMIN)
+        assert reply.status_code == 200
+        assert reply.json()["index_version"] == first
+        paper = client.get("/v1/papers/2401.00001").json()
+        assert (paper["index_version"], paper["sections"][0]["text"]) == (first, "하나를 말한다.")
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [({}, 401), ({"Authorization": "Bearer wrong"}, 401), ({"Authorization": ADMIN_KEY}, 401)],
+    )
+    def test_the_admin_key_is_needed(
+        self, two: tuple[Store, str, str], headers: dict[str, str], status: int
+    ) -> None:
+        store, first, second = two
+        client = self._client(store)
+        _problem(client.post(f"/v1/index/versions/{first}/activate", headers=headers), status)
+        assert store.live() == second
+
+    def test_without_a_key_in_the_settings_nobody_may(self, two: tuple[Store, str, str]) -> None:
+        store, first, _ = two
+        settings = Settings(data=store.folder)
+        live = Live(store, settings.search)
+        live.refresh()
+        client = TestClient(create_app(live, settings), raise_server_exceptions=False)
+        headers = {"Authorization": "Bearer "}
+        _problem(client.post(f"/v1/index/versions/{first}/activate", headers=headers), 403)
+
+    @pytest.mark.parametrize("name", ["abc", "..", "%2e%2e%2fversions", "live"])
+    def test_a_version_that_is_not_there_is_a_problem(
+        self, two: tuple[Store, str, str], name: str
+    ) -> None:
+        store, _, second = two
+        reply = self._client(store).post(f"/v1/index/versions/{name}/activate", headers=ADMIN)
+        _problem(reply, 404)
+        assert store.live() == second
+
+    def test_a_published_version_is_noticed(
+        self, two: tuple[Store, str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, first, second = two
+        monkeypatch.setattr(live_module, "WATCH_SECONDS", 0.05)
+        with self._client(store) as client:
+            assert client.get("/v1/papers/2401.00001").json()["index_version"] == second
+            store.activate(first)
+            served = threading.Event()
+            for _ in range(100):
+                if client.get("/v1/papers/2401.00001").json()["index_version"] == first:
+                    served.set()
+                    break
+                served.wait(0.05)
+            assert served.is_set()
+
+    def test_a_broken_version_is_not_taken_up(
+        self, two: tuple[Store, str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, first, second = two
+        monkeypatch.setattr(live_module, "WATCH_SECONDS", 0.02)
+        with self._client(store) as client:
+            (store.folder / "versions" / first / "votes.npy").write_bytes(b"")
+            (store.folder / "live").write_text(first, encoding="utf-8")
+            threading.Event().wait(0.3)
+            assert client.get("/v1/papers/2401.00001").json()["index_version"] == second

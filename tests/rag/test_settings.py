@@ -1,0 +1,121 @@
+"""Settings: profile, then environment, then options; every mistake is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from index.encoders import EncoderKind, EncoderSettings
+from index.errors import SettingsError
+from rag.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("NONMUN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NONMUN_PROFILE", "")  # load_settings sets it; this takes it back
+
+
+def _profile(folder: Path, text: str) -> Path:
+    path = folder / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_default_profile_says_what_the_code_says() -> None:
+    assert load_settings(ROOT / "configs" / "default.yaml") == Settings()
+
+
+def test_the_default_profile_names_every_setting() -> None:
+    written = yaml.safe_load((ROOT / "configs" / "default.yaml").read_text(encoding="utf-8"))
+    known = Settings().model_dump()
+
+    def names(tree: dict[str, object], prefix: str = "") -> set[str]:
+        found: set[str] = set()
+        for name, value in tree.items():
+            inner = names(value, f"{prefix}{name}.") if isinstance(value, dict) else set()
+            found |= inner or {prefix + name}
+        return found
+
+    assert names(written) == names(known)
+
+
+def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = _profile(tmp_path, "data: a\nsearch: {top_k: 5, candidates: 50}\n")
+    assert load_settings(profile).search.top_k == 5
+    monkeypatch.setenv("NONMUN_SEARCH__TOP_K", "7")
+    settings = load_settings(profile)
+    assert (settings.search.top_k, settings.search.candidates) == (7, 50)
+    monkeypatch.setenv("NONMUN_DATA", "b")
+    assert load_settings(profile).data == Path("b")
+    assert load_settings(profile, data=Path("c")).data == Path("c")
+    assert load_settings(profile, data=None).data == Path("b")
+
+
+def test_the_profile_can_be_named_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NONMUN_PROFILE", str(_profile(tmp_path, "data: here\n")))
+    assert load_settings().data == Path("here")
+
+
+def test_an_encoder_is_named_in_a_profile(tmp_path: Path) -> None:
+    text = "encoder: {kind: sentence-transformers, model: some/model, query_prompt: 'query: '}\n"
+    group = load_settings(_profile(tmp_path, text)).encoder
+    assert group.settings() == EncoderSettings(
+        EncoderKind.SENTENCE_TRANSFORMERS, "some/model", "query: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("search: {top_k: many}", r"search\.top_k.*many"),
+        ("search: {top_k: 0}", r"search\.top_k.*greater.*0"),
+        ("search: {topk: 3}", r"no setting search\.topk"),
+        ("nonsense: 3", "no setting nonsense"),
+        ("encoder: {kind: bert}", r"encoder\.kind.*universal.*bert"),
+        ("server: {port: 70000}", r"server\.port.*70000"),
+        ("search: {lexical_weight: 2}", r"search\.lexical_weight.*2"),
+        ("search: [1", "not YAML"),
+        ("just text", "settings"),
+    ],
+)
+def test_a_wrong_profile_is_an_error_that_names_what_is_wrong(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_settings(_profile(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NONMUN_DATTA", "x"), ("NONMUN_SERVER__PORT", "high"), ("NONMUN_SEARCH__TOPK", "3")],
+)
+def test_a_wrong_variable_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError):
+        load_settings()
+
+
+def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no such profile.*gone"):
+        load_settings(tmp_path / "gone.yaml")
+
+
+def test_a_key_is_never_shown() -> None:
+    settings = Settings.model_validate({"server": {"admin_key": "hidden-words"}})
+    assert "hidden-words" not in repr(settings)
+    with pytest.raises(SettingsError) as error:
+        load_settings(server={"admin_key": ["hidden-words"]})
+    assert "hidden-words" not in str(error.value)

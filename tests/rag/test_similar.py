@@ -1,0 +1,88 @@
+"""Similar papers over the sample digests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rag.errors import QueryError, UnknownPaperError
+from rag.filters import Filters
+from rag.search import Searcher
+from rag.similar import Similar, similar
+
+DPO, LORA, QLORA, RAG, DPR = "2305.18290", "2106.09685", "2305.14314", "2005.11401", "2004.04906"
+
+
+def _ids(found: Similar) -> list[str]:
+    return [one.hit.paper.id for one in found.hits]
+
+
+@pytest.mark.parametrize(("paper", "like"), [(LORA, QLORA), (QLORA, LORA), (DPR, RAG)])
+def test_papers_on_the_same_matter_are_near(searcher: Searcher, paper: str, like: str) -> None:
+    assert like in _ids(similar(searcher, [paper], top_k=3))
+
+
+def test_the_papers_asked_about_do_not_come_back(searcher: Searcher) -> None:
+    found = _ids(similar(searcher, [LORA, DPR], [DPO], top_k=100))
+    assert len(found) == len(searcher.snapshot) - 3
+    assert not {LORA, DPR, DPO} & set(found)
+
+
+def test_a_paper_to_stay_away_from_pushes_its_like_down(searcher: Searcher) -> None:
+    near = _ids(similar(searcher, [LORA], top_k=100))
+    away = _ids(similar(searcher, [LORA], [DPR], top_k=100))
+    assert away.index(RAG) > near.index(RAG)
+
+
+def test_a_text_in_any_language_is_enough(searcher: Searcher) -> None:
+    for text in ("검색한 문서를 참고하여 답을 생성한다", "retrieve documents and generate answers"):
+        assert RAG in _ids(similar(searcher, text=text, top_k=5))
+
+
+def test_the_reason_is_the_closest_pair_of_passages(searcher: Searcher) -> None:
+    snapshot = searcher.snapshot
+    row = snapshot.row_of(LORA)
+    assert row is not None
+    vectors = snapshot.vectors.vectors
+    theirs = list(snapshot.passages_of(row))
+    for one in similar(searcher, [LORA], top_k=5).hits:
+        own = list(snapshot.passages_of(one.hit.row))
+        pairs = [(float(vectors[a] @ vectors[b]), a, b) for a in own for b in theirs]
+        _, a, b = max(pairs)
+        assert one.because.passage == snapshot.passage(a).id
+        assert one.because.like == snapshot.passage(b).id
+        assert one.because.terms
+
+
+def test_shared_authors_are_a_reason(searcher: Searcher) -> None:
+    snapshot = searcher.snapshot
+    authors = {p.id: set(p.authors) for p in map(snapshot.paper, range(len(snapshot)))}
+    pairs = [(a, b) for a in authors for b in authors if a != b and authors[a] & authors[b]]
+    assert pairs
+    a, b = pairs[0]
+    hits = similar(searcher, [a], top_k=100).hits
+    because = next(one.because for one in hits if one.hit.paper.id == b)
+    assert set(because.authors) == authors[a] & authors[b]
+
+
+def test_filters_choose_what_is_found(searcher: Searcher) -> None:
+    found = similar(searcher, [LORA], filters=Filters(ids=(DPO, RAG)))
+    assert set(_ids(found)) == {DPO, RAG}
+
+
+def test_an_unknown_id_is_named(searcher: Searcher) -> None:
+    with pytest.raises(UnknownPaperError, match=r"9999\.99999"):
+        similar(searcher, [LORA, "9999.99999"])
+    with pytest.raises(UnknownPaperError, match=r"9999\.99999"):
+        similar(searcher, [LORA], ["9999.99999"])
+
+
+@pytest.mark.parametrize("text", [None, "", " ?"])
+def test_neither_paper_nor_text_is_refused(searcher: Searcher, text: str | None) -> None:
+    with pytest.raises(QueryError, match="name a paper"):
+        similar(searcher, text=text)
+
+
+def test_scores_are_finite_when_near_and_away_cancel_out(searcher: Searcher) -> None:
+    found = similar(searcher, [LORA], [LORA], top_k=100)
+    assert np.isfinite([one.hit.score for one in found.hits]).all()
