@@ -1,0 +1,125 @@
+"""The service as a user runs it: a process of its own, reached over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from rag.cli import main; main()"]
+
+
+class Service:
+    """A running `nonmun serve`."""
+
+    def __init__(self, data: Path) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, "serve", "--data", str(data), "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NONMUN_PROFILE": ""},
+        )
+        assert self.process.stdout
+        self.greeting = self.process.stdout.readline()
+        found = re.search(r"http://\S+", self.greeting)
+        assert found, self.process.communicate(timeout=10)
+        self.url = found.group()
+
+    def search(self, query: str) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/v1/search",
+            json.dumps({"query": query}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return json.load(reply)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+def _write(folder: Path, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "2024-05-01.md").write_text(
+        f"### [A Paper](https://arxiv.org/abs/2405.00001)\n\n- **What's New**: {text}\n",
+        encoding="utf-8",
+    )
+
+
+def _build(folder: Path, data: Path) -> str:
+    command = [*COMMAND, "build", str(folder), "--data", str(data), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    version: str = json.loads(done.stdout)["version"]
+    return version
+
+
+@pytest.fixture
+def digests(tmp_path: Path) -> Path:
+    _write(tmp_path / "digests", "강화 학습을 다룬다.")
+    return tmp_path / "digests"
+
+
+@pytest.fixture
+def service(digests: Path, tmp_path: Path) -> Iterator[Service]:
+    _build(digests, tmp_path / "data")
+    running = Service(tmp_path / "data")
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_it_greets_with_its_address_and_stops_when_told(service: Service) -> None:
+    assert "serves 1 papers" in service.greeting
+    assert service.search("강화 학습")["papers"][0]["id"] == "2405.00001"
+    assert service.stop() == 0
+
+
+def test_a_build_is_taken_up_while_clients_ask(
+    service: Service, digests: Path, tmp_path: Path
+) -> None:
+    failures: list[Exception] = []
+    seen: set[tuple[str, str]] = set()
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                reply = service.search("강화 학습")
+                text = reply["papers"][0]["passages"][0]["text"]
+                seen.add((reply["index_version"], text))
+            except Exception as error:
+                failures.append(error)
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    before = service.search("강화 학습")["index_version"]
+    _write(digests, "확산 모형과 강화 학습을 잇는다.")
+    version = _build(digests, tmp_path / "data")
+    deadline = time.monotonic() + 20
+    while service.search("강화 학습")["index_version"] != version:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    stop.set()
+    for client in clients:
+        client.join()
+    assert failures == []
+    assert seen == {
+        (before, "강화 학습을 다룬다."),
+        (version, "확산 모형과 강화 학습을 잇는다."),
+    }
+    assert service.stop() == 0
