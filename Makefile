@@ -1,0 +1,42 @@
+# make run    an index of the sample digests, served on 127.0.0.1:8000
+# make test   format, lint, types, all tests
+# make bench  speed and memory, into docs/benchmarks.md
+# make help   this
+
+PYTHON ?= python3
+CORPUS ?= $(firstword $(wildcard ../shared/corpus/daily_papers) index/samples)
+EVAL ?= $(wildcard ../shared/eval)
+bin := .venv/bin
+
+.PHONY: run test check bench docs clean help
+
+run: .venv/installed
+	@test -e data/live || $(bin)/nonmun build index/samples --data data
+	@exec $(bin)/nonmun serve --data data
+
+test: .venv/installed check
+	$(bin)/pytest -n 2 --dist worksteal
+
+check: .venv/installed
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+
+bench: .venv/installed
+	$(bin)/python -m benchmarks --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) --write docs/benchmarks.md
+
+docs: .venv/installed
+	$(bin)/python docs/cli.py
+
+clean:
+	rm -rf .venv data
+
+help:
+	@sed -n 's/^# //p' Makefile | head -4
+
+# The constraints hold the versions that are tested, torch without CUDA among them where the
+# package index offers such a build.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(bin)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

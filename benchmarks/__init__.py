@@ -1,0 +1,1 @@
+"""Speed and memory, each against something others made: `python -m benchmarks --help`."""
