@@ -25,7 +25,7 @@ from index.digests import Problem, Reading
 from index.store import Version
 from rag.answer import Asked
 from rag.search import Found, Hit, PassageHit
-from rag.service import schemas
+from rag.service import replies
 from rag.similar import Similar
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def plan(result: Plan, reading: Reading, as_json: bool) -> None:
 def found(result: Found, version: str, as_json: bool) -> None:
     """What a search found."""
     if as_json:
-        _print_reply(schemas.search_reply(result, version, 0.0))
+        _print_reply(replies.search_reply(result, version, 0.0))
         return
     console = _console()
     _legs(console, {str(leg): str(status) for leg, status in result.legs.items()})
@@ -128,7 +128,7 @@ def found(result: Found, version: str, as_json: bool) -> None:
 def asked(result: Asked, version: str, as_json: bool) -> None:
     """What was answered."""
     if as_json:
-        _print_reply(schemas.ask_reply(result, version, 0.0))
+        _print_reply(replies.ask_reply(result, version, 0.0))
         return
     console = _console()
     console.print(Text(result.answer.text, "bold"))
@@ -147,7 +147,7 @@ def asked(result: Asked, version: str, as_json: bool) -> None:
 def similar(result: Similar, version: str, as_json: bool) -> None:
     """What papers are similar."""
     if as_json:
-        _print_reply(schemas.similar_reply(result, version, 0.0))
+        _print_reply(replies.similar_reply(result, version, 0.0))
         return
     console = _console()
     for number, one in enumerate(result.hits, 1):
@@ -162,7 +162,7 @@ def similar(result: Similar, version: str, as_json: bool) -> None:
 def versions(found: Sequence[Version], as_json: bool) -> None:
     """What is published."""
     if as_json:
-        listed = [schemas.version(one).model_dump(mode="json") for one in found]
+        listed = [replies.version(one).model_dump(mode="json") for one in found]
         _print_json(listed)
         return
     if not found:

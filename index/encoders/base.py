@@ -1,4 +1,4 @@
-"""The port of the encoders, and how one is opened by its settings."""
+"""The port of the encoders, and the settings that name one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-
-from index.errors import EncoderError
 
 Vectors = npt.NDArray[np.float32]
 
@@ -74,24 +72,3 @@ class EncoderSettings:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Read what `as_json` gave."""
         return cls(**{**values, "kind": EncoderKind(values["kind"])})
-
-
-def open_encoder(settings: EncoderSettings) -> Encoder:
-    """Open the encoder that the settings name.
-
-    Raises:
-        EncoderError: There is no such model, or it can't be loaded.
-    """
-    # Each adapter is imported when it is asked for: one of them costs 400 MB.
-    if settings.kind is EncoderKind.UNIVERSAL:
-        if settings.model:
-            raise EncoderError(
-                f"the universal encoder has no other models, {settings.model!r} is none of its;"
-                " set the encoder's kind to sentence-transformers"
-            )
-        from index.encoders.universal import UniversalEncoder
-
-        return UniversalEncoder()
-    from index.encoders.sentence_transformers import SentenceTransformersEncoder
-
-    return SentenceTransformersEncoder(settings)

@@ -15,7 +15,7 @@ from index.errors import NonmunError
 from rag.answer import ask
 from rag.errors import UnknownPaperError
 from rag.search import Searcher
-from rag.service import schemas
+from rag.service import replies, schemas
 from rag.service.live import Live
 from rag.service.problems import MEDIA_TYPE, problem
 from rag.settings import Settings
@@ -92,7 +92,7 @@ def post_search(asked: schemas.SearchRequest, searcher: Searching) -> schemas.Se
     found = searcher.search(
         asked.query, asked.top_k, asked.passages_per_paper, asked.filters.values()
     )
-    return schemas.search_reply(found, searcher.snapshot.version, clock.ms())
+    return replies.search_reply(found, searcher.snapshot.version, clock.ms())
 
 
 @v1.post("/ask", tags=["questions"])
@@ -105,7 +105,7 @@ def post_ask(
     clock = Clock()
     filters = asked.filters.values()
     answered = ask(searcher, asked.question, asked.top_k, filters, settings.answer)
-    return schemas.ask_reply(answered, searcher.snapshot.version, clock.ms())
+    return replies.ask_reply(answered, searcher.snapshot.version, clock.ms())
 
 
 @v1.post("/similar", tags=["questions"], responses=NOT_FOUND)
@@ -115,7 +115,7 @@ def post_similar(asked: schemas.SimilarRequest, searcher: Searching) -> schemas.
     found = similar(
         searcher, asked.ids, asked.not_ids, asked.text, asked.top_k, asked.filters.values()
     )
-    return schemas.similar_reply(found, searcher.snapshot.version, clock.ms())
+    return replies.similar_reply(found, searcher.snapshot.version, clock.ms())
 
 
 @v1.get("/papers/{paper:path}/similar", tags=["papers"], responses=NOT_FOUND)
@@ -127,7 +127,7 @@ def get_similar(
     """Find papers like one paper."""
     clock = Clock()
     found = similar(searcher, [paper], top_k=top_k)
-    return schemas.similar_reply(found, searcher.snapshot.version, clock.ms())
+    return replies.similar_reply(found, searcher.snapshot.version, clock.ms())
 
 
 @v1.get("/papers/{paper:path}", tags=["papers"], responses=NOT_FOUND)
@@ -136,13 +136,13 @@ def get_paper(paper: str, searcher: Searching) -> schemas.PaperReply:
     row = searcher.snapshot.row_of(paper)
     if row is None:
         raise UnknownPaperError(f"no paper {paper[:100]!r} here")
-    return schemas.paper_reply(searcher.snapshot.paper(row), searcher.snapshot.version)
+    return replies.paper_reply(searcher.snapshot.paper(row), searcher.snapshot.version)
 
 
 @v1.get("/index", tags=["index"])
 def get_index(searcher: Searching, live: Annotated[Live, Depends(_live)]) -> schemas.IndexReply:
     """Tell which version is served and which are published."""
-    versions = [schemas.version(one) for one in live.store.versions()]
+    versions = [replies.version(one) for one in live.store.versions()]
     return schemas.IndexReply(index_version=searcher.snapshot.version, versions=versions)
 
 

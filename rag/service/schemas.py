@@ -7,15 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from index.papers import Paper as PaperRecord
-from index.papers import Source as SourceRecord
-from index.store import Version as VersionRecord
-from rag.answer import AnswerKind, Asked
+from rag.answer import AnswerKind
 from rag.filters import Filters as FilterValues
 from rag.legs import Leg, Status
-from rag.search import Found
-from rag.search import Hit as HitRecord
-from rag.similar import Similar
 
 MAX_QUERY = 2_000
 MAX_TEXT = 20_000
@@ -263,114 +257,3 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[Refusal] = []
-
-
-def paper_fields(paper: PaperRecord) -> dict[str, Any]:
-    """What all replies say of a paper."""
-    return {
-        "id": paper.id,
-        "title": paper.title,
-        "url": paper.url,
-        "date": paper.date,
-        "dates": list(paper.dates),
-        "votes": paper.votes,
-        "authors": list(paper.authors),
-        "more_authors": paper.more_authors,
-        "thumbnail": paper.thumbnail,
-        "flags": list(paper.flags),
-    }
-
-
-def source(record: SourceRecord) -> Source:
-    """A place in a digest file."""
-    return Source(file=record.file, start=record.start, end=record.end)
-
-
-def hit_fields(hit: HitRecord) -> dict[str, Any]:
-    """What all replies say of a paper that was found."""
-    passages = [
-        PassageHit(
-            id=one.passage.id,
-            section=one.passage.section,
-            text=one.passage.text,
-            score=one.score,
-            highlights=list(one.highlights),
-            source=source(one.passage.source),
-        )
-        for one in hit.passages
-    ]
-    return {**paper_fields(hit.paper), "score": hit.score, "passages": passages}
-
-
-def paper_reply(paper: PaperRecord, version: str) -> PaperReply:
-    """A paper with its sections."""
-    sections = [
-        Section(name=one.name, text=one.text, source=source(one.source)) for one in paper.sections
-    ]
-    return PaperReply(**paper_fields(paper), sections=sections, index_version=version)
-
-
-def search_reply(found: Found, version: str, took_ms: float) -> SearchReply:
-    """The reply to a search."""
-    return SearchReply(
-        papers=[Hit(**hit_fields(hit)) for hit in found.hits],
-        legs=found.legs,
-        index_version=version,
-        took_ms=took_ms,
-    )
-
-
-def ask_reply(asked: Asked, version: str, took_ms: float) -> AskReply:
-    """The reply to a question."""
-    citations = [
-        Citation(
-            number=one.number,
-            paper=one.paper,
-            passage=one.passage,
-            quote=one.quote,
-            start=one.start,
-            end=one.end,
-            source=source(one.source),
-        )
-        for one in asked.answer.citations
-    ]
-    return AskReply(
-        **dict(search_reply(asked.found, version, took_ms)),
-        answerable=asked.answerable,
-        confidence=asked.confidence,
-        answer=Answer(kind=asked.answer.kind, text=asked.answer.text, citations=citations),
-    )
-
-
-def similar_reply(similar: Similar, version: str, took_ms: float) -> SimilarReply:
-    """The reply to a request for similar papers."""
-    return SimilarReply(
-        papers=[
-            SimilarHit(
-                **hit_fields(one.hit),
-                because=Because(
-                    passage=one.because.passage,
-                    like=one.because.like,
-                    terms=list(one.because.terms),
-                    authors=list(one.because.authors),
-                ),
-            )
-            for one in similar.hits
-        ],
-        legs=similar.legs,
-        index_version=version,
-        took_ms=took_ms,
-    )
-
-
-def version(record: VersionRecord) -> Version:
-    """A published version."""
-    return Version(
-        version=record.version,
-        live=record.live,
-        built=record.built,
-        papers=record.manifest.papers,
-        passages=record.manifest.passages,
-        bytes=record.size,
-        encoder=record.manifest.fingerprint,
-    )

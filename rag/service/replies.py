@@ -1,0 +1,123 @@
+"""What the package found -> what v1 replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from index import papers, store
+from rag.answer import Asked
+from rag.search import Found, Hit
+from rag.service import schemas
+from rag.similar import Similar
+
+
+def paper_fields(paper: papers.Paper) -> dict[str, Any]:
+    """What all replies say of a paper."""
+    return {
+        "id": paper.id,
+        "title": paper.title,
+        "url": paper.url,
+        "date": paper.date,
+        "dates": list(paper.dates),
+        "votes": paper.votes,
+        "authors": list(paper.authors),
+        "more_authors": paper.more_authors,
+        "thumbnail": paper.thumbnail,
+        "flags": list(paper.flags),
+    }
+
+
+def source(record: papers.Source) -> schemas.Source:
+    """A place in a digest file."""
+    return schemas.Source(file=record.file, start=record.start, end=record.end)
+
+
+def hit_fields(hit: Hit) -> dict[str, Any]:
+    """What all replies say of a paper that was found."""
+    passages = [
+        schemas.PassageHit(
+            id=one.passage.id,
+            section=one.passage.section,
+            text=one.passage.text,
+            score=one.score,
+            highlights=list(one.highlights),
+            source=source(one.passage.source),
+        )
+        for one in hit.passages
+    ]
+    return {**paper_fields(hit.paper), "score": hit.score, "passages": passages}
+
+
+def paper_reply(paper: papers.Paper, version: str) -> schemas.PaperReply:
+    """A paper with its sections."""
+    sections = [
+        schemas.Section(name=one.name, text=one.text, source=source(one.source))
+        for one in paper.sections
+    ]
+    return schemas.PaperReply(**paper_fields(paper), sections=sections, index_version=version)
+
+
+def search_reply(found: Found, version: str, took_ms: float) -> schemas.SearchReply:
+    """The reply to a search."""
+    return schemas.SearchReply(
+        papers=[schemas.Hit(**hit_fields(hit)) for hit in found.hits],
+        legs=found.legs,
+        index_version=version,
+        took_ms=took_ms,
+    )
+
+
+def ask_reply(asked: Asked, version: str, took_ms: float) -> schemas.AskReply:
+    """The reply to a question."""
+    citations = [
+        schemas.Citation(
+            number=one.number,
+            paper=one.paper,
+            passage=one.passage,
+            quote=one.quote,
+            start=one.start,
+            end=one.end,
+            source=source(one.source),
+        )
+        for one in asked.answer.citations
+    ]
+    return schemas.AskReply(
+        **dict(search_reply(asked.found, version, took_ms)),
+        answerable=asked.answerable,
+        confidence=asked.confidence,
+        answer=schemas.Answer(kind=asked.answer.kind, text=asked.answer.text, citations=citations),
+    )
+
+
+def similar_reply(similar: Similar, version: str, took_ms: float) -> schemas.SimilarReply:
+    """The reply to a request for similar papers."""
+    return schemas.SimilarReply(
+        papers=[
+            schemas.SimilarHit(
+                **hit_fields(one.hit),
+                because=schemas.Because(
+                    passage=one.because.passage,
+                    like=one.because.like,
+                    terms=list(one.because.terms),
+                    authors=list(one.because.authors),
+                ),
+            )
+            for one in similar.hits
+        ],
+        legs=similar.legs,
+        index_version=version,
+        took_ms=took_ms,
+    )
+
+
+def version(record: store.Version) -> schemas.Version:
+    """A published version."""
+    return schemas.Version(
+        version=record.version,
+        live=record.live,
+        built=record.built,
+        papers=record.manifest.papers,
+        passages=record.manifest.passages,
+        bytes=record.size,
+        encoder=record.manifest.fingerprint,
+    )
