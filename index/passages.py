@@ -90,16 +90,21 @@ def _slice_runs(section: Section, start: int, end: int) -> tuple[Run, ...]:
 
 def _split_lines(text: str, sentences: Sequence[Span]) -> Iterator[Span]:
     """The sentences, made to cover all of the text, and parted at line ends."""
-    starts = sorted({0, *(start for start, _ in sentences)})
+    starts = sorted({0, *(start for start, _ in sentences if not _in_word(text, start))})
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         while start < end:
             stop = text.find("\n", start, end)
             stop = end if stop < 0 else stop
-            at_line_start = start == 0 or text[start - 1] == "\n"
-            if at_line_start and (bullet := _BULLET.match(text, start, stop)):
+            bullet = _BULLET.match(text, start, stop)
+            if bullet and not text[text.rfind("\n", 0, start) + 1 : start].strip():
                 start = bullet.end()
             yield from _trim(text, start, stop)
             start = stop + 1
+
+
+def _in_word(text: str, position: int) -> bool:
+    """Whether a cut would part a word; the analysis finds ends in misspelt ones."""
+    return text[position - 1 : position].isalnum() and text[position : position + 1].isalnum()
 
 
 def _trim(text: str, start: int, end: int) -> Iterator[Span]:
@@ -115,7 +120,7 @@ def _short(text: str, spans: Iterator[Span]) -> Iterator[Span]:
         while end - start > HARD_MAX_CHARS:
             stop = text.rfind(" ", start + HARD_MAX_CHARS // 2, start + HARD_MAX_CHARS)
             stop = start + HARD_MAX_CHARS if stop < 0 else stop
-            yield start, stop
+            yield from _trim(text, start, stop)
             start = stop + (text[stop : stop + 1] == " ")
         if start < end:
             yield from _trim(text, start, end)

@@ -11,9 +11,9 @@ import json.scanner
 from datetime import date
 from typing import Any
 
-from index.digests.literals import REPLACEMENT, take_escaped, take_literal
-from index.digests.mapped import MappedText
-from index.digests.markdown import MAX_LINE, SUMMARY, Line, paper_id, split_lines
+from index.digests.literals import take_escaped, take_literal
+from index.digests.mapped import MappedText, without_surrogates
+from index.digests.markdown import MAX_LINE, SUMMARY, Line, paper_id, split_lines, tidy_name
 from index.digests.problems import Problem
 from index.papers import Paper, Section, Source
 
@@ -71,10 +71,8 @@ class _RowError(Exception):
 def _paper(line: Line, file: str) -> Paper:
     if len(line.text) > MAX_LINE:
         raise _RowError(f"a line of {len(line.text):,} characters, {MAX_LINE:,} are allowed")
-    # Half a byte-order mark's worth of kindness: only the first line can have one.
-    text = line.text.replace("\ufeff", " ", 1) if line.number == 1 else line.text
     try:
-        row = _Decoder().decode(text)
+        row = _Decoder().decode(line.text)
     except ValueError as error:
         raise _RowError(f"not JSON: {error}") from None
     except RecursionError:
@@ -139,7 +137,7 @@ def _section(name: str, text: _Located, line: Line, file: str) -> Section | None
         take_escaped(out, raw, start)
     if not out.text.strip():
         return None
-    return Section(name.strip() or SUMMARY, out.text, Source(file, start, end), out.runs)
+    return Section(tidy_name(name), out.text, Source(file, start, end), out.runs)
 
 
 def _string(row: dict[str, Any], key: str, default: str) -> str:
@@ -152,8 +150,8 @@ def _string(row: dict[str, Any], key: str, default: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return "".join(REPLACEMENT if "\ud800" <= c <= "\udfff" else c for c in text).strip()
+    return without_surrogates(text).strip()
 
 
 def _kind(value: object) -> str:
-    return "nothing" if value is None else f"{json.dumps(value, ensure_ascii=False)[:40]}"
+    return "nothing" if value is None else _clean(json.dumps(value, ensure_ascii=False))[:40]

@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from index.digests.mapped import MappedText, is_latex
+from index.digests.mapped import MappedText, is_latex, without_surrogates
 
 _SIMPLE = {
     "n": "\n",
@@ -28,13 +28,13 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-REPLACEMENT = "\ufffd"  # stands in for half a surrogate pair, which no UTF-8 file can hold
 
 
 def take_escaped(out: MappedText, body: str, source: int) -> None:
     r"""Append the inside of a quoted string, escapes resolved, each character mapped.
 
-    An escape that is the start of a LaTeX command (`\textit`, `\beta`) stays as it is.
+    An escape that is the start of a LaTeX command (`\textit`, `\beta`) stays as it is, and so
+    does one that means nothing (`\sum`).
 
     Args:
         out: Where to append.
@@ -44,7 +44,7 @@ def take_escaped(out: MappedText, body: str, source: int) -> None:
     done = 0
     for match in _ESCAPE.finditer(body):
         high, low, two, wide, long, octal, other = match.groups()
-        if other and is_latex(other, body, match.end()):
+        if other and (other not in _SIMPLE or is_latex(other, body, match.end())):
             continue
         out.take(body[done : match.start()], source + done)
         if high:
@@ -52,10 +52,9 @@ def take_escaped(out: MappedText, body: str, source: int) -> None:
         elif octal:
             out.add(chr(int(octal, 8)))
         elif code := two or wide or long:
-            letter = chr(int(code, 16))
-            out.add(REPLACEMENT if "\ud800" <= letter <= "\udfff" else letter)
+            out.add(without_surrogates(chr(int(code, 16))))
         else:
-            out.add(_SIMPLE.get(other, "\\" + other))
+            out.add(_SIMPLE[other])
         done = match.end()
     out.take(body[done:], source + done)
 
@@ -68,16 +67,17 @@ def take_literal(out: MappedText, value: str, source: int) -> bool:
     Returns:
         Whether the value was such a literal; if not, nothing was appended.
     """
-    if value[:1] not in "[{(":
+    if value[:1] not in "[{(" or "\n" in value or "\r" in value:
         return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # '\s' in somebody's text
+        with warnings.catch_warnings(action="ignore"):  # of '\s' in somebody's text
             node = ast.parse(value, mode="eval").body
             ast.literal_eval(node)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return False
-    if not isinstance(node, ast.List | ast.Dict | ast.Tuple) or "\n" in value:
+    if not isinstance(node, ast.List | ast.Dict | ast.Tuple):
+        return False
+    if value.encode("utf-8")[node.end_col_offset :].strip():  # a comment, to the parser
         return False
     if not any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(node)):
         return False
@@ -91,6 +91,8 @@ class _Prose:
         self._bytes = value.encode("utf-8")
         self._source = source
         self._out = out
+        self._read = 0  # bytes
+        self._place = 0  # characters
 
     def write(self, node: ast.expr) -> None:
         if isinstance(node, ast.Dict):
@@ -110,9 +112,7 @@ class _Prose:
             self._write_leaf(node)
 
     def _write_leaf(self, node: ast.expr) -> None:
-        # The parser counts bytes of UTF-8; the map counts characters.
-        start = len(self._bytes[: node.col_offset].decode("utf-8"))
-        end = len(self._bytes[: node.end_col_offset].decode("utf-8"))
+        start, end = self._characters(node.col_offset), self._characters(node.end_col_offset)
         raw = self._value[start:end]
         if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
             self._out.take(raw, self._source + start)
@@ -120,4 +120,10 @@ class _Prose:
         if _QUOTED.fullmatch(raw):
             take_escaped(self._out, raw[1:-1], self._source + start + 1)
         else:  # a prefix, triple quotes, or strings side by side
-            self._out.add(node.value)
+            self._out.add(without_surrogates(node.value))
+
+    def _characters(self, offset: int | None) -> int:
+        """The parser counts bytes of UTF-8, the map counts characters; leaves come in order."""
+        self._place += len(self._bytes[self._read : offset].decode("utf-8"))
+        self._read = len(self._bytes) if offset is None else offset
+        return self._place

@@ -17,18 +17,32 @@ _REST = {
     "v": "[A-Za-z]",
     "t": "(?:ext[a-z]*|au|heta|imes|ilde|op|o|riangle[a-z]*|herefore|frac|iny|ag|hinspace)"
     "(?![A-Za-z])",
-    "n": "(?:abla|eq|otin|eg)(?![A-Za-z])",
+    "n": "(?:abla|eq|otin)(?![A-Za-z])",
     "r": "(?:ho|ight[a-z]*|angle|ceil|floor|vert|m)(?![A-Za-z])",
 }
 _REST_OF = {letter: re.compile(rest) for letter, rest in _REST.items()}
 _LETTER = {"\a": "a", "\b": "b", "\f": "f", "\v": "v", "\t": "t", "\n": "n", "\r": "r"}
 _SUSPECT = re.compile(r"\r\n|[\a\b\f\v\t\n\r]")
 
+REPLACEMENT = "\ufffd"
+
 
 def is_latex(letter: str, text: str, position: int) -> bool:
     """Whether `letter` and what follows at `position` are a LaTeX command, not an escape."""
     rest = _REST_OF.get(letter)
     return rest is not None and rest.match(text, position) is not None
+
+
+def is_eaten_latex(text: str, position: int) -> bool:
+    r"""Whether the character at `position` is what is left of `\t` and the like in LaTeX."""
+    letter = _LETTER.get(text[position])
+    after_return = text[position] == "\n" and text[position - 1 : position] == "\r"
+    return letter is not None and not after_return and is_latex(letter, text, position + 1)
+
+
+def without_surrogates(text: str) -> str:
+    """Replace halves of surrogate pairs, which escapes can make but no UTF-8 file can hold."""
+    return "".join(REPLACEMENT if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 class MappedText:

@@ -8,34 +8,40 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 from index.digests.literals import take_literal
-from index.digests.mapped import MappedText
+from index.digests.mapped import MappedText, is_eaten_latex, without_surrogates
 from index.digests.problems import Problem, Severity
 from index.papers import Paper, Section, Source
 
 SUMMARY = "Summary"
 MAX_LINE = 1_000_000
+MAX_HEADING = 10_000
 
 _DATE = re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
-_DAY = re.compile(r"##?(?!#)\s*(.*)")
+_DAY = re.compile(r"(?:##(?!#)|#(?!\S))\s*(.*)")  # `#1` in a text is no heading
 _ENTRY = re.compile(r"###(?!#)\s*(.*)")
 _LINK = re.compile(r"\[(.*)\]\(\s*<?(\S+?)>?\s*\)\s*")
-_NAMED_HEADING = re.compile(r"#{4,6}\s*(.+?)\s*#*\s*")
+_NAMED_HEADING = re.compile(r"#{4,6}(.*)")
 _NAMED = re.compile(
-    r"\s{0,3}(?:[-*+][ \t]+)?(\*{2,3})(?!\*)([^*\n]{1,80}?)(?:\1[ \t]*[:：]|[:：]\1)[ \t]*"
+    r"\s{0,3}(?:[-*+][ \t]+)?(\*{2,3})(?!\*)([^*\n]{1,80}?)(?:\1[ \t]*[:：]|[:：]\1)"
 )
 _BULLET = re.compile(r"\s*[-*+][ \t]+")
 _RULE = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*")
-_IMAGE = re.compile(r"\s*!\[[^\]]*\]\(\s*<?([^)\s>]*)>?[^)]*\)\s*")
+_IMAGE = re.compile(r"""\s*!\[[^\]]*\]\(\s*<?(\S*?)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)\s*""")
 _VIDEO = re.compile(r"\s*\[[^\]]*\](?:\(\S+\)|\w+://\S+)\s*")
-_HTML = re.compile(r"\s*</?[A-Za-z!][^>]*>.*")
-_VOTE = re.compile(r"\s*votes?\s*[:：]\s*(.*?)\s*", re.IGNORECASE)
-_AUTHORS = re.compile(r"\s*authors?\s*[:：]\s*(.*?)\s*", re.IGNORECASE)
+_HTML = re.compile(  # nothing but tags, or a film with whatever stands in it
+    r"\s*(?=<[A-Za-z/!])(?:(?:<[^>]*>\s*)+|.*<(?:video|source|iframe|img)\b.*)", re.IGNORECASE
+)
+_VOTE = re.compile(r"\s*votes?\s*[:：](.*)", re.IGNORECASE)
+_AUTHORS = re.compile(r"\s*authors?\s*[:：](.*)", re.IGNORECASE)
 _ARXIV = re.compile(
     r"(?:arxiv\.org/(?:abs|pdf|html)|huggingface\.co/papers|alphaxiv\.org/abs)/"
     r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})",
@@ -83,14 +89,15 @@ def parse_date(text: str) -> date | None:
 
 def parse_authors(text: str) -> tuple[tuple[str, ...], bool]:
     """Split a line of authors; the flag says that `+` or "et al." cut the list short."""
-    names: list[str] = []
+    names = text.split(",")
     if text.startswith("["):
-        try:
+        names = re.sub(r"[\[\]'\"]", "", text).split(",")
+        unreadable = SyntaxError, ValueError, TypeError, RecursionError, MemoryError
+        with suppress(*unreadable), warnings.catch_warnings(action="ignore"):
             value = ast.literal_eval(text)
-            names = [str(name) for name in value] if isinstance(value, list) else []
-        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-            text = text.strip("[]").replace("'", "").replace('"', "")
-    names = [name.strip() for name in names or text.split(",")]
+            names = [str(name) for name in value] if isinstance(value, list) else names
+    names = [part for name in names for part in re.split(r"\s(?=\+\s*$)", name)]  # "Kim, Lee +"
+    names = [without_surrogates(name).strip() for name in names]
     more = {"+", "...", "…", "et al.", "et al"}
     kept = dict.fromkeys(name for name in names if name and name not in more)
     return tuple(kept), any(name in more for name in names)
@@ -114,7 +121,7 @@ def read_markdown(text: str, file: str) -> tuple[list[Paper], list[Problem]]:
 def split_lines(text: str) -> Iterator[Line]:
     """Cut at newlines only: `str.splitlines` also cuts at form feeds and the like."""
     separator = "\n" if "\n" in text or "\r" not in text else "\r"
-    start, number = 0, 1
+    start, number = int(text.startswith("\ufeff")), 1  # the byte-order mark is no text
     while start <= len(text):
         end = text.find(separator, start)
         end = len(text) if end < 0 else end
@@ -179,7 +186,7 @@ class _Reader:
                 if line.text.startswith("#"):  # whatever it was, the paper before it ends here
                     if entry:
                         yield entry
-                    entry, lost = None, []
+                    entry, lost = None, self._report_lost(lost)
             elif match := _DAY.fullmatch(line.text):
                 if entry:
                     yield entry
@@ -219,7 +226,7 @@ class _Reader:
             return None
 
     def _heading(self, text: str, line: Line, day: date | None) -> _Entry | None:
-        match = _LINK.fullmatch(text)
+        match = _LINK.fullmatch(text) if len(text) <= MAX_HEADING else None
         if not match or not paper_id(match.group(2)):
             self._report(
                 line.number,
@@ -259,24 +266,24 @@ class _Reader:
     def _name_of(self, line: Line) -> tuple[str | None, int]:
         """The section that a line opens, if any, and where its text begins in the file."""
         if match := _NAMED_HEADING.fullmatch(line.text):
-            return _tidy_name(match.group(1)), line.start + len(line.text)
+            return tidy_name(match.group(1).strip(" \t#")), line.start + len(line.text)
         if (match := _NAMED.match(line.text)) and line.text.lstrip()[0] in "-*+":
             bullet = _BULLET.match(line.text) is not None
             if (bullet or match.group(1)) and not line.text[0].isspace():
-                return _tidy_name(match.group(2)), line.start + match.end()
+                return tidy_name(match.group(2)), line.start + match.end()
         return None, line.start
 
     def _about(self, entry: _Entry, line: Line) -> bool:
         """Take a line that says something about the paper and isn't its summary."""
         if match := _VOTE.fullmatch(line.text):
-            value = match.group(1)
+            value = match.group(1).strip()
             if re.fullmatch(r"\d{1,9}", value):
                 entry.votes = int(value)
             elif value not in ("", "-"):
                 self._report(line.number, f"votes should be a number or “-”, not “{value[:40]}”")
             return True
         if match := _AUTHORS.fullmatch(line.text):
-            entry.authors, entry.more_authors = parse_authors(match.group(1))
+            entry.authors, entry.more_authors = parse_authors(match.group(1).strip())
             return True
         if match := _IMAGE.fullmatch(line.text):
             entry.thumbnail = match.group(1) or None
@@ -291,17 +298,21 @@ class _Reader:
             spans.pop(0)
         if not spans:
             return None
-        start, end = spans[0][0], spans[-1][1]
-        if bullet := _BULLET.match(self._text, start, end):
-            start = bullet.end()
+        first, end = spans[0][0], spans[-1][1]
+        bullet = _BULLET.match(self._text, first, end)
+        start = bullet.end() if bullet else first
         start += len(self._text[start:end]) - len(self._text[start:end].lstrip())
         end = start + len(self._text[start:end].rstrip())
-        raw = self._text[start:end]
-        if not raw:
+        if start > first and is_eaten_latex(self._text, start - 1):
+            start -= 1  # what looked like white space was half of a command
+        if start == end:
             return None
         out = MappedText()
-        if not take_literal(out, raw, start):
-            out.take_restored(raw, start)
+        if not take_literal(out, self._text[start:end], start):
+            for block_start, block_end in _blocks(spans, start, end):
+                if len(out):
+                    out.add("\n")
+                out.take_restored(self._text[block_start:block_end], block_start)
         return Section(name, out.text, Source(self._file, start, end), out.runs)
 
     def _says_nothing(self, start: int, end: int) -> bool:
@@ -309,6 +320,16 @@ class _Reader:
         return not text.strip() or _RULE.fullmatch(text) is not None
 
 
-def _tidy_name(name: str) -> str:
+def _blocks(spans: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The parts of `[start, end)` that hold the lines; a line left out parts them."""
+    for (_, stop), (following, _) in pairwise(spans):
+        if following - stop > len("\r\n"):
+            if start < stop:
+                yield start, stop
+            start = max(start, following)
+    yield start, end
+
+
+def tidy_name(name: str) -> str:
     """`What’s New ` and `What's New:` are the same section."""
     return " ".join(name.replace("’", "'").strip(" \t:：*").split()) or SUMMARY

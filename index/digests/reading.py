@@ -127,7 +127,8 @@ def _merge(papers: Iterable[Paper]) -> tuple[tuple[Paper, ...], list[Problem]]:
         reason = (
             f"{paper.id} stands in {len(days)} digests, the text of {newer.date} is taken"
             if len(days) > 1
-            else f"{paper.id} stands twice in the digests of {newer.date}, the later text is taken"
+            else f"{paper.id} stands twice in the digests of {newer.date or 'no date'},"
+            " the later text is taken"
         )
         notes.append(Problem(paper.sections[0].source.file, None, reason, Severity.NOTE))
         merged[paper.id] = replace(

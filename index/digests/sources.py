@@ -37,35 +37,48 @@ def find_files(sources: Iterable[str | Path]) -> tuple[list[DigestFile], list[Pr
             try:
                 info = path.stat()
             except OSError as error:
-                problems.append(Problem(name, None, _reason(error)))
+                problems.append(Problem(_printable(name), None, _reason(error)))
                 continue
             if not stat.S_ISREG(info.st_mode):
-                problems.append(Problem(name, None, "not a regular file"))
+                problems.append(Problem(_printable(name), None, "not a regular file"))
                 continue
             found.setdefault((info.st_dev, info.st_ino), (name, path))
     return sorted(_unique_names(list(found.values()))), problems
 
 
 def _expand(source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
-    path = Path(source).expanduser()
-    if "\0" in source:
+    if not source.strip() or "\0" in source:
         problems.append(Problem(repr(source), None, "not a path"))
-    elif path.is_dir():
+        return
+    try:
+        path = Path(source).expanduser()
+        exists = path.exists()
+    except OSError as error:
+        problems.append(Problem(_printable(source), None, _reason(error)))
+        return
+    except RuntimeError:
+        problems.append(Problem(_printable(source), None, "no such home directory"))
+        return
+    if exists or not any(c in source for c in "*?["):
+        yield from _expand_path(path, source, problems)
+        return
+    matches = sorted(glob.glob(str(path), recursive=True))
+    if not matches:
+        problems.append(Problem(_printable(source), None, "no file matches"))
+    for match in matches:
+        yield from _expand_path(Path(match), match, problems)
+
+
+def _expand_path(path: Path, source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    if path.is_dir():
         yield from _walk(path, problems)
-    elif path.exists():
-        if path.suffix.lower() in SUFFIXES:
-            yield path.name, path
-        else:
-            kinds = ", ".join(sorted(SUFFIXES))
-            problems.append(Problem(source, None, f"not a digest by its name ({kinds})"))
-    elif any(c in source for c in "*?["):
-        matches = sorted(glob.glob(str(path), recursive=True))
-        if not matches:
-            problems.append(Problem(source, None, "no file matches"))
-        for match in matches:
-            yield from _expand(match, problems)
+    elif not path.exists():
+        problems.append(Problem(_printable(source), None, "no such file or directory"))
+    elif path.suffix.lower() in SUFFIXES:
+        yield path.name, path
     else:
-        problems.append(Problem(source, None, "no such file or directory"))
+        kinds = ", ".join(sorted(SUFFIXES))
+        problems.append(Problem(_printable(source), None, f"not a digest by its name ({kinds})"))
 
 
 def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
@@ -73,14 +86,14 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
 
     def complain(error: OSError) -> None:
         name = os.path.relpath(error.filename or root, root)
-        problems.append(Problem(name, None, _reason(error)))
+        problems.append(Problem(_printable(name), None, _reason(error)))
 
     for folder, folders, names in os.walk(root, onerror=complain, followlinks=True):
         info = Path(folder).stat()
         if (info.st_dev, info.st_ino) in seen:
             where = os.path.relpath(folder, root)
             reason = "this folder was read already, by another link to it"
-            problems.append(Problem(where, None, reason, Severity.NOTE))
+            problems.append(Problem(_printable(where), None, reason, Severity.NOTE))
             folders.clear()
             continue
         seen.add((info.st_dev, info.st_ino))
@@ -100,11 +113,16 @@ def _unique_names(found: list[tuple[str, Path]]) -> Iterator[DigestFile]:
             owners.setdefault(name, []).append(path)
         shared = [path for paths in owners.values() if len(paths) > 1 for path in paths]
         if not shared:
-            return (DigestFile(name, path) for path, name in names.items())
+            return (DigestFile(_printable(name), path) for path, name in names.items())
         for path in shared:
             parts = parents[path]
             depth = min(names[path].count("/") + 2, len(parts))
             names[path] = "/".join(parts[-depth:])
+
+
+def _printable(name: str) -> str:
+    """A name whose bytes are not UTF-8 can't be written as it is."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _reason(error: OSError) -> str:
