@@ -34,13 +34,15 @@ def cut_section(text: str, sentences: Sequence[Span]) -> list[tuple[Span, list[S
     total = pieces[-1][1] - pieces[0][0]
     wanted = -(-total // MAX_CHARS)
     target = total / wanted
+    begin = pieces[0][0]
     passages: list[list[Span]] = [[]]
     for start, end in pieces:
         current = passages[-1]
         if current:
-            length = current[-1][1] - current[0][0]
-            longer = end - current[0][0]
-            if longer > MAX_CHARS or (length >= target and len(passages) < wanted):
+            # Cut where it comes nearest to an equal share: before this sentence or after it.
+            middle = (current[-1][1] + end) / 2 - begin
+            due = middle >= len(passages) * target and len(passages) < wanted
+            if due or end - current[0][0] > MAX_CHARS:
                 passages.append([])
         passages[-1].append((start, end))
     cuts = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +16,13 @@ from kiwipiepy import Kiwi
 from index.lexical.words import Term, latin_terms
 from index.threads import cpu_count
 
-RULES = 1  # raise it when the same text would give other terms
+RULES = 2  # raise it when the same text would give other terms
 VERSION = f"{RULES}-kiwi-{kiwipiepy.__version__}"
 
 # Nouns, roots, verbs, adjectives and Chinese characters carry content; endings, particles,
 # bound nouns and what Kiwi calls foreign (words.py reads those) don't.
 _CONTENT = frozenset({"NNG", "NNP", "NR", "XR", "VV", "VA", "SH", "MAG"})
+_ENDLESS = re.compile(r"\S{1000}(?=\S)")
 _HANGUL_VOWEL_OR_FINAL = range(0x1160, 0x1200)
 
 
@@ -34,10 +37,11 @@ class Analysis:
 class Analyzer:
     """Korean-aware analysis. Safe to use from several threads."""
 
-    def __init__(self) -> None:
-        # The dictionary of 1.2 million proper names costs 195 MB and finds nothing more here
-        # (docs/decisions.md).
-        self._kiwi = Kiwi(num_workers=cpu_count(), load_multi_dict=False, load_typo_dict=False)
+    def __init__(self, kiwi: Kiwi | None = None) -> None:
+        # The dictionary of proper names costs 195 MB and finds nothing more (docs/decisions.md).
+        self._kiwi = kiwi or Kiwi(
+            num_workers=cpu_count(), load_multi_dict=False, load_typo_dict=False
+        )
 
     def analyze(self, text: str) -> Analysis:
         """Analyse one text."""
@@ -45,7 +49,7 @@ class Analyzer:
 
     def analyze_all(self, texts: Iterable[str]) -> Iterator[Analysis]:
         """Analyse texts in order, on all CPUs."""
-        folded = [fold(text) for text in texts]
+        folded = [_part_runs(*fold(text)) for text in texts]
         tokens = self._kiwi.tokenize([text for text, _ in folded])
         for (text, offsets), found in zip(folded, tokens, strict=True):
             yield _analysis(text, offsets, found)
@@ -60,10 +64,12 @@ def analyzer() -> Analyzer:
 def _analysis(text: str, offsets: list[int] | None, tokens: list[Any]) -> Analysis:
     terms = list(latin_terms(text))
     starts: list[int] = []
+    sentence = -1
     for token in tokens:
-        if token.sent_position == len(starts):
+        if token.sent_position != sentence:  # not always from 0: line ends at the start count
+            sentence = token.sent_position
             starts.append(token.start)
-        if token.tag.partition("-")[0] in _CONTENT:
+        if token.len and token.tag.partition("-")[0] in _CONTENT:  # an elided verb has no length
             terms.append(Term(token.form, token.start, token.end))
     terms.sort(key=lambda term: term.start)
     sentences = [
@@ -71,9 +77,14 @@ def _analysis(text: str, offsets: list[int] | None, tokens: list[Any]) -> Analys
         for start, end in zip(starts, [*starts[1:], len(text)], strict=False)
     ]
     if offsets is not None:
-        terms = [Term(t.text, offsets[t.start], offsets[t.end]) for t in terms]
+        terms = [Term(t.text, offsets[t.start], _end(offsets, t.end)) for t in terms]
         sentences = [(offsets[start], offsets[end]) for start, end in sentences]
-    return Analysis(tuple(terms), tuple(sentences))
+    return Analysis(tuple(terms), tuple(span for span in sentences if span[0] < span[1]))
+
+
+def _end(offsets: list[int], end: int) -> int:
+    """Where a term ends in the given text; a character made several (㈜, ½) is not parted."""
+    return offsets[bisect_right(offsets, offsets[end - 1])]
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:
@@ -99,6 +110,21 @@ def fold(text: str) -> tuple[str, list[int] | None]:
         out.append(plain)
         offsets += [start] * len(plain)
     return "".join(out), [*offsets, len(text)]
+
+
+def _part_runs(text: str, offsets: list[int] | None) -> tuple[str, list[int] | None]:
+    """Put spaces into what has none for very long: Kiwi takes quadratic time for it."""
+    if not _ENDLESS.search(text):
+        return text, offsets
+    places = offsets or list(range(len(text) + 1))
+    out: list[str] = []
+    parted: list[int] = []
+    start = 0
+    for match in _ENDLESS.finditer(text):
+        out += [text[start : match.end()], " "]
+        parted += [*places[start : match.end()], places[match.end()]]
+        start = match.end()
+    return "".join([*out, text[start:]]), [*parted, *places[start:]]
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:

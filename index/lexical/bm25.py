@@ -31,7 +31,8 @@ class Bm25:
         """
         model = bm25s.BM25(k1=K1, b=B, method="lucene")
         numbers = [list(document) for document in documents]
-        model.index((numbers, {str(i): i for i in range(terms)}), show_progress=False)
+        vocabulary = {str(i): i for i in range(max(terms, 1))}  # bm25s can't do with none
+        model.index((numbers, vocabulary), show_progress=False)
         return cls(model)
 
     def write(self, folder: Path) -> None:

@@ -130,10 +130,9 @@ class Lexicon:
         """BM25 of every passage: (passages,)."""
         return self._passages.scores(terms)
 
-    def rarest(self, terms: Iterable[int], count: int) -> list[str]:
+    def rarest(self, terms: Iterable[int], count: int) -> list[int]:
         """Those of the terms that the fewest passages have, rarest first."""
-        found = sorted((self._passages.frequency(term), term) for term in terms)
-        return [self._vocabulary[term] for _, term in found[:count]]
+        return sorted(terms, key=lambda term: (self._passages.frequency(term), term))[:count]
 
     def spans(self, passage: int, terms: Iterable[int]) -> list[tuple[int, int]]:
         """Where a passage's text has any of the terms, merged where they touch."""

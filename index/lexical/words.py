@@ -12,20 +12,26 @@ from typing import NamedTuple
 from bm25s import stopwords
 from Stemmer import Stemmer
 
-_LETTER = "A-Za-z\u00aa-\u024f\u0370-\u052f"
-_PART = rf"(?:\d+(?:[.,]\d+)+[{_LETTER}]*|[{_LETTER}\d]+)"
+# Without the signs that stand between the letters, such as « » · × and the Greek ; and ·.
+_LETTER = (
+    "A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
+    "\u0370-\u037d\u037f-\u0386\u0388-\u0481\u0483-\u052f\u1e00-\u1fff"
+)
+_DECIMAL = rf"\d+(?:[.,]\d+)+[{_LETTER}]*"
+_VERSION = rf"[{_LETTER}]+\d+(?:\.\d+)+[{_LETTER}]*"  # llama3.1
+_PART = rf"(?:{_DECIMAL}|{_VERSION}|[{_LETTER}\d]+)"
 _WORD = re.compile(rf"{_PART}(?:[-_'’/+.]{_PART})*")
 _PARTS = re.compile(_PART)
 _LETTERS_THEN_DIGIT = re.compile(rf"([{_LETTER}]+)(\d.*)")
 _JOINERS = frozenset("-_'’")
-_STOPWORDS = frozenset(
+_ENGLISH = frozenset(stopwords.STOPWORDS_EN_PLUS)
+_FOREIGN = frozenset(
     (
-        *stopwords.STOPWORDS_EN_PLUS,
         *stopwords.STOPWORDS_GERMAN,
         *stopwords.STOPWORDS_FRENCH,
         *stopwords.STOPWORDS_SPANISH,
     )
-)
+) - {"ai"}  # French for "I have"
 _STEMMER = Stemmer("english")
 
 
@@ -61,7 +67,10 @@ def latin_terms(text: str) -> Iterator[Term]:
             if len(parts) > 2 and two[0][0].isdigit() and text[one[2] : two[1]] in _JOINERS:
                 yield Term(_fold(one[0] + two[0]), one[1], two[2])
         if len(parts) > 1 and all(c.isalnum() or c in _JOINERS or c == "." for c in word.group()):
-            yield Term(_fold("".join(part for part, _, _ in parts)), word.start(), word.end())
+            joined = "".join(part for part, _, _ in parts)
+            # Stemmed as it is where it is written together: pre-training, pretraining.
+            if whole := _stem(joined) if joined.isalpha() else _fold(joined):
+                yield Term(whole, word.start(), word.end())
         before = parts[-1]
 
 
@@ -81,7 +90,10 @@ def _part_terms(part: str, start: int, end: int) -> Iterator[Term]:
 def _stem(word: str) -> str:
     """The stem of a word, empty for a function word."""
     folded = _fold(word)
-    if folded in _STOPWORDS or word.lower() in _STOPWORDS:
+    if folded in _ENGLISH or word.lower() in _ENGLISH:
+        return ""
+    acronym = len(word) > 1 and word.isascii() and word.isupper()  # MIT, OS
+    if not acronym and (folded in _FOREIGN or word.lower() in _FOREIGN):
         return ""
     if len(word) > 2 and word[-1] == "s" and word[:-1].isupper():  # LLMs
         return folded[:-1]

@@ -1,0 +1,142 @@
+"""BM25 against the formula and against tantivy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tantivy
+
+from index.lexical.bm25 import K1, B, Bm25
+
+Documents = list[list[int]]
+
+
+def lucene(
+    documents: Sequence[Sequence[int]], query: Sequence[int], k1: float = K1, b: float = B
+) -> npt.NDArray[np.float64]:
+    """Kamphuis et al. 2020, table 1, row "Lucene (accurate)": no (k1 + 1) above the line."""
+    lengths = np.array([len(document) for document in documents], float)
+    scores = np.zeros(len(documents))
+    for term in query:
+        tf = np.array([list(document).count(term) for document in documents], float)
+        df = (tf > 0).sum()
+        idf = np.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
+        scores += idf * tf / (tf + k1 * (1 - b + b * lengths / lengths.mean()))
+    return scores
+
+
+def random_documents(seed: int, count: int = 60, terms: int = 30, longest: int = 39) -> Documents:
+    """Documents of very different lengths, with common and rare terms; the first is empty."""
+    rng = np.random.default_rng(seed)
+    lengths = [0, *rng.integers(1, longest, count - 1)]
+    return [np.minimum(rng.geometric(0.12, size) - 1, terms - 1).tolist() for size in lengths]
+
+
+def random_query(seed: int, terms: int = 30) -> list[int]:
+    rng = np.random.default_rng(1_000 + seed)
+    return list(map(int, rng.integers(0, terms, rng.integers(1, 8))))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_scores_are_the_formula(seed: int) -> None:
+    documents, query = random_documents(seed), random_query(seed)
+    found = Bm25.build(documents, 30).scores(query)
+    np.testing.assert_allclose(found, lucene(documents, query), rtol=1e-5, atol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_a_term_that_occurs_twice_in_the_query_counts_twice() -> None:
+    documents = random_documents(0)
+    bm25 = Bm25.build(documents, 30)
+    np.testing.assert_allclose(bm25.scores([3, 3]), 2 * bm25.scores([3]), rtol=1e-6)
+    np.testing.assert_allclose(
+        bm25.scores([3, 1, 3]), lucene(documents, [3, 1, 3]), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_term_in_every_document_still_counts() -> None:
+    documents = [[0], [0, 1], [0, 0, 2]]
+    found = Bm25.build(documents, 3).scores([0])
+    assert (found > 0).all()
+    np.testing.assert_allclose(found, lucene(documents, [0]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_written_scores_the_same(tmp_path: Path, seed: int) -> None:
+    documents = random_documents(seed)
+    built = Bm25.build(documents, 30)
+    queries = [[], [7], [29, 0, 7], random_query(seed)]
+    expected = [built.scores(query) for query in queries]
+    built.write(tmp_path / "bm25")
+    opened = Bm25.open(tmp_path / "bm25")
+    for query, scores in zip(queries, expected, strict=True):
+        np.testing.assert_array_equal(opened.scores(query), scores)
+        np.testing.assert_array_equal(built.scores(query), scores)
+    assert [opened.frequency(term) for term in range(30)] == [
+        sum(term in document for document in documents) for term in range(30)
+    ]
+
+
+def test_scores_belong_to_the_caller(tmp_path: Path) -> None:
+    Bm25.build(random_documents(1), 30).write(tmp_path / "bm25")
+    bm25 = Bm25.open(tmp_path / "bm25")
+    for query in ([], [1, 2]):
+        before = bm25.scores(query).copy()
+        bm25.scores(query)[:] = -1
+        np.testing.assert_array_equal(bm25.scores(query), before)
+
+
+def test_no_terms_score_nothing() -> None:
+    scores = Bm25.build(random_documents(2), 30).scores([])
+    np.testing.assert_array_equal(scores, np.zeros(60, np.float32))
+    assert scores.dtype == np.float32
+
+
+def test_a_term_that_no_document_has_scores_nothing() -> None:
+    bm25 = Bm25.build([[0, 2], [0]], 4)
+    assert bm25.frequency(1) == bm25.frequency(3) == 0
+    np.testing.assert_array_equal(bm25.scores([1, 3]), [0, 0])
+    np.testing.assert_array_equal(bm25.scores([3, 0, 1]), bm25.scores([0]))
+
+
+@pytest.mark.parametrize("terms", [0, 1])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # an average length of 0
+def test_documents_without_terms_are_allowed(tmp_path: Path, terms: int) -> None:
+    Bm25.build([[], []], terms).write(tmp_path / "bm25")
+    bm25 = Bm25.open(tmp_path / "bm25")
+    for query in ([], [0] * terms):
+        np.testing.assert_array_equal(bm25.scores(query), [0, 0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_are_those_of_tantivy(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    # tantivy's k1 is 1.2, and it multiplies by k1 + 1. It rounds lengths beyond 40.
+    monkeypatch.setattr("index.lexical.bm25.K1", 1.2)
+    documents = random_documents(seed)
+    bm25 = Bm25.build(documents, 30)
+    schema = (
+        tantivy.SchemaBuilder()
+        .add_unsigned_field("row", stored=True)
+        .add_text_field("text", tokenizer_name="whitespace")
+        .build()
+    )
+    other = tantivy.Index(schema)
+    writer = other.writer(num_threads=1)
+    for row, document in enumerate(documents):
+        text = " ".join(f"t{term}" for term in document)
+        writer.add_document(tantivy.Document(row=row, text=text))
+    writer.commit()
+    other.reload()
+    searcher = other.searcher()
+    for query in ([1], [0, 5, 9], sorted(set(random_query(seed)))):
+        parsed = other.parse_query(" ".join(f"t{term}" for term in query), ["text"])
+        expected = np.zeros(len(documents))
+        for score, address in searcher.search(parsed, len(documents)).hits:
+            expected[searcher.doc(address)["row"][0]] = score / 2.2
+        found = bm25.scores(query)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        assert expected.any()
