@@ -11,5 +11,13 @@ class LegsFailedError(NonmunError):
     """No leg of a search is working."""
 
 
+class BuildRunningError(NonmunError):
+    """A build is running already."""
+
+
+class NoSourcesError(NonmunError):
+    """There is nothing that a build could read."""
+
+
 class UnknownPaperError(NonmunError):
     """An id that no paper here has."""

@@ -66,6 +66,14 @@ class AnswerGroup(_Group):
     )
 
 
+class BuildGroup(_Group):
+    """Where a build that is started over HTTP reads."""
+
+    sources: tuple[str, ...] = Field(
+        (), description="Directories, files and globs; a request can't name any"
+    )
+
+
 class ServerGroup(_Group):
     """The HTTP service."""
 
@@ -88,6 +96,7 @@ class Settings(BaseSettings):
     encoder: EncoderGroup = EncoderGroup()
     search: SearchGroup = SearchGroup()
     answer: AnswerGroup = AnswerGroup()
+    build: BuildGroup = BuildGroup()
     server: ServerGroup = ServerGroup()
 
     @classmethod

@@ -8,9 +8,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_fastapi_instrumentator import Instrumentator
 
 from rag.service import problems
+from rag.service.builds import Builds
 from rag.service.live import Live
 from rag.service.routes import operations, v1
 from rag.settings import Settings
@@ -23,12 +25,14 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         live: What it searches; `live.refresh` was called if it should be ready at once.
         settings: All settings.
     """
+    builds = Builds(live.store.folder, settings.build.sources)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         live.watch()
         yield
         live.close()
+        builds.close()
 
     app: FastAPI = FastAPIOffline(
         title="nonmun",
@@ -38,9 +42,12 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.live = live
+    app.state.builds = builds
     app.state.settings = settings
     problems.install(app)
     app.include_router(v1)
     app.include_router(operations)
-    Instrumentator().instrument(app).expose(app, include_in_schema=False)
+    registry = CollectorRegistry()  # each app its own: two in a process count for themselves
+    ProcessCollector(registry=registry)
+    Instrumentator(registry=registry).instrument(app).expose(app, include_in_schema=False)
     return app

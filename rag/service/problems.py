@@ -12,7 +12,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from index.errors import NonmunError, SnapshotError
-from rag.errors import LegsFailedError, QueryError, UnknownPaperError
+from rag.errors import (
+    BuildRunningError,
+    LegsFailedError,
+    NoSourcesError,
+    QueryError,
+    UnknownPaperError,
+)
 from rag.service.schemas import Problem, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,6 +29,8 @@ log = logging.getLogger(__name__)
 _STATUS: dict[type[NonmunError], HTTPStatus] = {
     QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPaperError: HTTPStatus.NOT_FOUND,
+    BuildRunningError: HTTPStatus.CONFLICT,
+    NoSourcesError: HTTPStatus.CONFLICT,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
     LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from index import papers, store
 from rag.answer import Asked
 from rag.search import Found, Hit
-from rag.service import schemas
+from rag.service import builds, schemas
 from rag.similar import Similar
 
 
@@ -108,6 +109,11 @@ def similar_reply(similar: Similar, version: str, took_ms: float) -> schemas.Sim
         index_version=version,
         took_ms=took_ms,
     )
+
+
+def build(record: builds.Build) -> schemas.BuildReply:
+    """A build."""
+    return schemas.BuildReply(**asdict(record))
 
 
 def version(record: store.Version) -> schemas.Version:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -16,6 +16,7 @@ from rag.answer import ask
 from rag.errors import UnknownPaperError
 from rag.search import Searcher
 from rag.service import replies, schemas
+from rag.service.builds import Builds
 from rag.service.live import Live
 from rag.service.problems import MEDIA_TYPE, problem
 from rag.settings import Settings
@@ -50,6 +51,11 @@ def _live(request: Request) -> Live:
 def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
+
+
+def _builds(request: Request) -> Builds:
+    builds: Builds = request.app.state.builds
+    return builds
 
 
 class Clock:
@@ -159,6 +165,33 @@ def post_activate(version: str, live: Annotated[Live, Depends(_live)]) -> schema
     live.store.activate(version)
     live.refresh()
     return get_index(live.searcher, live)
+
+
+@v1.post(
+    "/index/builds",
+    tags=["index"],
+    status_code=202,
+    dependencies=[Depends(_admin)],
+    responses={**NOT_ALLOWED, 409: {**_PROBLEM, "description": "One is running, or no sources"}},
+)
+def post_build(
+    builds: Annotated[Builds, Depends(_builds)],
+    response: Response,
+    asked: schemas.BuildRequest | None = None,
+) -> schemas.BuildReply:
+    """Build the sources that the settings name; the service goes on meanwhile."""
+    build = builds.start(asked.full if asked else False)
+    response.headers["Location"] = f"/v1/index/builds/{build.id}"
+    return replies.build(build)
+
+
+@v1.get("/index/builds/{build}", tags=["index"], responses=NOT_FOUND)
+def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schemas.BuildReply:
+    """Tell how far a build is."""
+    found = builds.get(build)
+    if found is None:
+        raise HTTPException(404, f"no build {build[:100]!r} was started here")
+    return replies.build(found)
 
 
 @operations.get("/healthz")

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from rag.answer import AnswerKind
 from rag.filters import Filters as FilterValues
 from rag.legs import Leg, Status
+from rag.service.builds import BuildState
 
 MAX_QUERY = 2_000
 MAX_TEXT = 20_000
@@ -213,6 +214,25 @@ class SimilarReply(BaseModel):
     legs: dict[Leg, Status]
     index_version: str
     took_ms: float
+
+
+class BuildRequest(Request):
+    """How to build; what is read is a setting."""
+
+    full: bool = Field(False, description="Compute everything anew, carry nothing over")
+
+
+class BuildReply(BaseModel):
+    """A build that was started here, and how far it is."""
+
+    id: str
+    state: BuildState
+    started: dt.datetime
+    finished: dt.datetime | None
+    stage: str | None
+    index_version: str | None
+    error: str | None
+    report: dict[str, Any] | None
 
 
 class Version(BaseModel):

@@ -237,6 +237,7 @@ class TestOperations:
         client.post("/v1/search", json={"query": QUESTION})
         text = client.get("/metrics").text
         assert 'handler="/v1/search"' in text
+        assert "process_resident_memory_bytes" in text
 
     def test_the_docs_ask_no_other_host_for_anything(self, client: TestClient) -> None:
         page = client.get("/docs")
