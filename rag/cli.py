@@ -195,6 +195,29 @@ def serve(
     run_serve(settings, printing.serving)
 
 
+@app.command(name="eval")
+def evaluate(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Question files, JSON Lines.")
+    ],
+    data: Data = None,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Score the live version on questions.
+
+    A row has a "query" and one of "paper" (the one that answers), "relevant" (paper to
+    grade) or "kind" (nothing here answers); "lang" and "section" may be there.
+    """
+    from rag import printing
+    from rag.evaluation import evaluate as run_evaluate
+    from rag.questions import read_questions
+
+    questions = read_questions(files)
+    searcher, settings = _open(data, profile)
+    printing.scores(run_evaluate(searcher, questions, settings.answer), as_json)
+
+
 @app.command()
 def versions(data: Data = None, profile: Profile = None, as_json: Json = False) -> None:
     """List the published versions of the index."""

@@ -19,5 +19,9 @@ class NoSourcesError(NonmunError):
     """There is nothing that a build could read."""
 
 
+class QuestionsError(NonmunError):
+    """A file of questions can't be read."""
+
+
 class UnknownPaperError(NonmunError):
     """An id that no paper here has."""

@@ -31,6 +31,7 @@ from rag.similar import Similar
 if TYPE_CHECKING:
     from index.build import Built
     from index.plan import Plan
+    from rag.evaluation import Scores
     from rag.service.live import Live
 
 _SHOWN = 20  # remarks and ids on the terminal; the report has all
@@ -157,6 +158,36 @@ def similar(result: Similar, version: str, as_json: bool) -> None:
             reasons.append(f"authors: {', '.join(one.because.authors)}")
         if reasons:
             console.print(Text(f"     shares {'; '.join(reasons)}", "dim"))
+
+
+def scores(result: Scores, as_json: bool) -> None:
+    """How questions were answered."""
+    if as_json:
+        _print_json(asdict(result))
+        return
+    rows = dict(result.known_item)
+    if rows:
+        columns = list(rows["all"])
+        print(" ".join([f"{'':<10}", *(f"{name:>10}" for name in columns)]))
+        for group, values in rows.items():
+            cells = (_number(values.get(name)) for name in columns)
+            print(" ".join([f"{group:<10}", *(f"{cell:>10}" for cell in cells)]))
+    for name, facts in (
+        ("topical", result.topical),
+        ("refused where nothing answers", result.refused),
+        ("refused wrongly", {"all": result.wrongly_refused}),
+    ):
+        shown = ", ".join(f"{k} {_number(v)}" for k, v in facts.items() if v is not None)
+        if shown:
+            print(f"{name}: {shown}")
+    if result.missing:
+        print(f"papers that are not in this index: {len(result.missing)}")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def versions(found: Sequence[Version], as_json: bool) -> None:

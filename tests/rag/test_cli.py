@@ -91,6 +91,16 @@ class TestQuestions:
         assert run("similar", DPO, "--data", store.folder, "--json") == 0
         assert SimilarReply.model_validate_json(run.out).papers
 
+    def test_eval_prints_scores(self, run: Run, store: Store, tmp_path: Path) -> None:
+        path = tmp_path / "questions.jsonl"
+        path.write_text(json.dumps({"query": QUESTION, "paper": DPO, "lang": "ko"}), "utf-8")
+        assert run("eval", path, "--data", store.folder) == 0
+        assert "RR@10" in run.out
+        assert run("eval", path, "--data", store.folder, "--json") == 0
+        assert json.loads(run.out)["known_item"]["ko"]["RR@10"] == 1.0
+        assert run("eval", tmp_path / "gone.jsonl", "--data", store.folder) == 1
+        assert "gone.jsonl" in run.err
+
     def test_filters_are_options(self, run: Run, store: Store) -> None:
         words = ["search", "모델", "--data", store.folder, "--json", "--top-k", 100]
         assert run(*words, "--since", "2025-03-04", "--min-votes", "1") == 0
@@ -227,7 +237,16 @@ class TestMistakes:
 class TestHelp:
     def test_every_command_is_explained(self, run: Run) -> None:
         assert run("--help") == 0
-        for command in ("build", "search", "ask", "similar", "serve", "versions", "rollback"):
+        for command in (
+            "build",
+            "search",
+            "ask",
+            "similar",
+            "serve",
+            "eval",
+            "versions",
+            "rollback",
+        ):
             assert f"\n  {command} " in run.out
             other = run.out
             assert run(command, "--help") == 0
