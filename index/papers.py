@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
+
+_ARXIV = re.compile(
+    r"(?:(?:arxiv\.org/(?:abs|pdf|html)|huggingface\.co/papers|alphaxiv\.org/abs)/|^(?:arxiv:)?)"
+    r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?!\d)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,13 @@ def locate(runs: tuple[Run, ...], whole: Source, start: int, end: int) -> Source
     elif last + 1 < len(runs):
         finish = runs[last + 1].source
     return Source(whole.file, begin, finish)
+
+
+def paper_id(address: str) -> str:
+    """Name a paper by its arXiv number, without a version, or else by its address."""
+    if match := _ARXIV.search(address):
+        return match.group(1)
+    return re.sub(r"[^\w./=-]+", "-", re.sub(r"^\w+://(?:www\.)?", "", address)).strip("-/.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from index.errors import EncoderError, SnapshotError
 from index.labels import Labels
 from index.lexical import Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
-from index.papers import Paper, Passage
+from index.papers import Paper, Passage, paper_id
 from index.passages import make_passage
 from index.records import Records
 from index.vectors import FaissIndex, VectorIndex
@@ -121,8 +121,19 @@ class Snapshot:
         return len(self._ids)
 
     def row_of(self, paper: str) -> int | None:
-        """The row of a paper by its id; `None` where there is no such paper."""
-        return self._rows.get(paper)
+        """The row of a paper by its id, its address, or its arXiv number with a version.
+
+        `None` where there is no such paper.
+        """
+        row = self._rows.get(paper)
+        return self._rows.get(paper_id(paper)) if row is None else row
+
+    def words_of(self, paper: int) -> set[str]:
+        """All terms of a paper's title and passages."""
+        words = set(self.lexicon.title_terms(paper))
+        for passage in self.passages_of(paper):
+            words.update(term.text for term in self.lexicon.passage_terms(passage))
+        return words
 
     def paper(self, row: int) -> Paper:
         """Read a paper."""

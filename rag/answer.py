@@ -15,6 +15,7 @@ from rag.search import NO_FILTERS, Found, PassageHit, Searcher
 from rag.settings import AnswerGroup
 
 NOTHING = "Nothing here answers that."
+_MOST = 0.6  # questions that nothing here answers reach .5 (docs/decisions.md)
 
 
 class AnswerKind(StrEnum):
@@ -52,7 +53,8 @@ class Asked:
     """The reply to a question: an answer and what the search found.
 
     `confidence` is the share of the corpus's own titles that find no better passage than
-    the question does: near 0, the question is unlike anything these papers are about.
+    the question does (near 0, the question is unlike anything these papers are about); or the
+    share of the question's words that the best paper has, where it has most of them.
     """
 
     answerable: bool
@@ -85,12 +87,22 @@ def ask(
 
 
 def _confidence(searcher: Searcher, found: Found) -> float:
-    cosine = found.query.best_cosine
-    if cosine is None:
-        # Without the dense leg there is only whether any word of the question occurs at all.
-        return 0.5 if found.query.terms and found.hits else 0.0
-    levels = searcher.snapshot.manifest.title_scores
-    return round(bisect_right(levels, cosine) / len(levels), 4)
+    """What speaks most for an answer: the meaning, or the words."""
+    meaning = 0.0
+    if found.query.best_cosine is not None:
+        levels = searcher.snapshot.manifest.title_scores
+        meaning = bisect_right(levels, found.query.best_cosine) / len(levels)
+    words = _coverage(searcher, found)
+    return round(max(meaning, words if words >= _MOST else 0.0), 4)
+
+
+def _coverage(searcher: Searcher, found: Found) -> float:
+    """The share of the question's words that the best paper has, weighted by rarity."""
+    lexicon, words = searcher.snapshot.lexicon, set(found.query.words)
+    if not words or not found.hits:
+        return 0.0
+    held = words & searcher.snapshot.words_of(found.hits[0].row)
+    return sum(map(lexicon.rarity, held)) / sum(map(lexicon.rarity, words))
 
 
 def _cite(searcher: Searcher, found: Found, hit: PassageHit) -> Citation:

@@ -38,13 +38,15 @@ class Query:
     """A query as the legs see it; what a failed leg did not compute stays empty.
 
     Attributes:
-        terms: Numbers of its terms that the corpus has.
+        words: Its terms.
+        terms: Numbers of those that the corpus has.
         vector: (dimension,) its embedding.
         moments: How its cosines with all passages are distributed.
         best_cosine: The best cosine of any passage.
         legs: What each leg says of itself.
     """
 
+    words: list[str] = field(default_factory=list)
     terms: list[int] = field(default_factory=list)
     vector: Floats | None = None
     moments: Moments | None = None

@@ -96,7 +96,8 @@ class Searcher:
         if weight > 0:
 
             def score_lexical() -> Floats:
-                query.terms = snapshot.lexicon.terms_of(text)
+                query.words = snapshot.lexicon.words_of(text)
+                query.terms = snapshot.lexicon.numbers(query.words)
                 return lexical_scores(snapshot, query, allowed)
 
             lexical = query.run(Leg.LEXICAL, score_lexical)

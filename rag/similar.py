@@ -15,6 +15,7 @@ from rag.search import NO_FILTERS, Hit, Searcher, best_rows
 
 _AWAY = 0.5  # how much the papers to stay away from count, against those to be near
 _TERMS_SHOWN = 8
+_COMMON = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +106,28 @@ def _lexical(
 ) -> Floats:
     """BM25 with each paper as a query, once each of its different terms."""
     lexicon = snapshot.lexicon
-    texts = [_terms(snapshot, row) for row in near]
+    texts = [_terms(snapshot, snapshot.words_of(row)) for row in near]
     if text:
-        texts.append(sorted(set(lexicon.terms_of(text))))
+        texts.append(_terms(snapshot, lexicon.words_of(text)))
     query.terms = sorted({term for terms in texts for term in terms})
     scores = np.mean([standardise(lexicon.score_papers(terms)) for terms in texts], 0)
     if away:
-        others = [standardise(lexicon.score_papers(_terms(snapshot, row))) for row in away]
+        words = [_terms(snapshot, snapshot.words_of(row)) for row in away]
+        others = [standardise(lexicon.score_papers(terms)) for terms in words]
         scores = scores - _AWAY * np.mean(others, 0)
     return standardise(scores)
 
 
-def _terms(snapshot: Snapshot, row: int) -> list[int]:
-    lexicon = snapshot.lexicon
-    terms = set(lexicon.title_terms(row))
-    for passage in snapshot.passages_of(row):
-        terms.update(term.text for term in lexicon.passage_terms(passage))
-    return sorted(lexicon.numbers(terms))
+def _terms(snapshot: Snapshot, words: Iterable[str]) -> list[int]:
+    """The numbers of the words that tell papers apart.
+
+    In a whole paper as a query, what a third of all papers say (방법, 성능), single syllables
+    and bare numbers add up to noise.
+    """
+    lexicon, most = snapshot.lexicon, max(3, _COMMON * len(snapshot))
+    telling = {word for word in words if len(word) > 1 and not word[0].isdigit()}
+    numbers = sorted(lexicon.numbers(telling))
+    return [number for number in numbers if lexicon.papers_with(number) <= most]
 
 
 def _dense(

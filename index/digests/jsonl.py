@@ -13,9 +13,9 @@ from typing import Any
 
 from index.digests.literals import take_escaped, take_literal
 from index.digests.mapped import MappedText, without_surrogates
-from index.digests.markdown import MAX_LINE, SUMMARY, Line, paper_id, split_lines, tidy_name
+from index.digests.markdown import MAX_LINE, SUMMARY, Line, split_lines, tidy_name
 from index.digests.problems import Problem
-from index.papers import Paper, Section, Source
+from index.papers import Paper, Section, Source, paper_id
 
 
 class _Located(str):
@@ -56,7 +56,10 @@ def read_jsonl(text: str, file: str) -> tuple[list[Paper], list[Problem]]:
         if not line.text.strip():
             continue
         try:
-            papers.append(_paper(line, file))
+            paper = _paper(line, file)
+            papers.append(paper)
+            if paper.date is None:
+                problems.append(Problem(file, line.number, f"no date for “{paper.title}”"))
         except _RowError as error:
             problems.append(Problem(file, line.number, f"{error}; the paper is left out"))
     if not papers and not problems:
@@ -95,7 +98,7 @@ def _paper(line: Line, file: str) -> Paper:
         title=_string(row, "title", "") or name,
         url=url,
         date=day,
-        dates=(day,),
+        dates=(day,) if day else (),
         votes=votes,
         authors=tuple(dict.fromkeys(_clean(a) for a in authors if a.strip())),
         more_authors=False,
@@ -104,8 +107,10 @@ def _paper(line: Line, file: str) -> Paper:
     )
 
 
-def _date(row: dict[str, Any]) -> date:
+def _date(row: dict[str, Any]) -> date | None:
     text = _string(row, "date", "")
+    if not text:
+        return None
     try:
         return date.fromisoformat(text[:10])
     except ValueError:

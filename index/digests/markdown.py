@@ -19,7 +19,7 @@ from typing import NamedTuple
 from index.digests.literals import take_literal
 from index.digests.mapped import MappedText, is_eaten_latex, without_surrogates
 from index.digests.problems import Problem, Severity
-from index.papers import Paper, Section, Source
+from index.papers import Paper, Section, Source, paper_id
 
 SUMMARY = "Summary"
 MAX_LINE = 1_000_000
@@ -34,6 +34,7 @@ _NAMED = re.compile(
     r"\s{0,3}(?:[-*+][ \t]+)?(\*{2,3})(?!\*)([^*\n]{1,80}?)(?:\1[ \t]*[:：]|[:：]\1)"
 )
 _BULLET = re.compile(r"\s*[-*+][ \t]+")
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})(.*)")
 _RULE = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*")
 _IMAGE = re.compile(r"""\s*!\[[^\]]*\]\(\s*<?(\S*?)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)\s*""")
 _VIDEO = re.compile(r"\s*\[[^\]]*\](?:\(\S+\)|\w+://\S+)\s*")
@@ -42,11 +43,6 @@ _HTML = re.compile(  # nothing but tags, or a film with whatever stands in it
 )
 _VOTE = re.compile(r"\s*votes?\s*[:：](.*)", re.IGNORECASE)
 _AUTHORS = re.compile(r"\s*authors?\s*[:：](.*)", re.IGNORECASE)
-_ARXIV = re.compile(
-    r"(?:arxiv\.org/(?:abs|pdf|html)|huggingface\.co/papers|alphaxiv\.org/abs)/"
-    r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})",
-    re.IGNORECASE,
-)
 
 
 class Line(NamedTuple):
@@ -68,13 +64,6 @@ class _Entry:
     more_authors: bool = False
     thumbnail: str | None = None
     body: list[Line] = field(default_factory=list)
-
-
-def paper_id(url: str) -> str:
-    """Name a paper by its arXiv number, or by its address where it has none."""
-    if match := _ARXIV.search(url):
-        return match.group(1)
-    return re.sub(r"[^\w./=-]+", "-", re.sub(r"^\w+://(?:www\.)?", "", url)).strip("-/.")
 
 
 def parse_date(text: str) -> date | None:
@@ -136,6 +125,7 @@ class _Reader:
         self._file = file
         self.problems: list[Problem] = []
         self._has_day = False
+        self._lost: list[list[Line]] = []  # runs of text that no paper owns
 
     def _report(self, line: int | None, reason: str, severity: Severity = Severity.PROBLEM) -> None:
         self.problems.append(Problem(self._file, line, reason, severity))
@@ -170,53 +160,54 @@ class _Reader:
             reason = "no papers in it: no line such as “### [title](url)”"
             severity = Severity.PROBLEM if self._has_day else Severity.NOTE
             self._report(None, reason, severity)
+        else:
+            self._report_lost()
         return papers
 
     def _entries(self) -> Iterator[_Entry]:
         named = self._date_of(self._file.rsplit("/", 1)[-1], None)
         day, entry = named, None
-        lost: list[Line] = []  # text that no paper owns
-        for line in split_lines(self._text):
-            if len(line.text) > MAX_LINE:
+        self._lost.append([])
+        lines = list(split_lines(self._text))
+        code = _fenced(lines)
+        for line in lines:
+            heading = None if line.number in code else self._heading_of(line)
+            if heading is not None or (entry and line.text.startswith("#") and _too_long(line)):
+                if entry:
+                    yield entry
+                entry = None
+                self._lost.append([])
+            if _too_long(line):
                 self._report(
                     line.number,
                     f"a line of {len(line.text):,} characters, {MAX_LINE:,} are allowed;"
                     " it is left out",
                 )
-                if line.text.startswith("#"):  # whatever it was, the paper before it ends here
-                    if entry:
-                        yield entry
-                    entry, lost = None, self._report_lost(lost)
-            elif match := _DAY.fullmatch(line.text):
-                if entry:
-                    yield entry
-                entry = None
-                lost = self._report_lost(lost)
-                found = self._date_of(match.group(1), line.number)
+            elif heading is not None and heading.re is _DAY:
+                found = self._date_of(heading.group(1), line.number)
                 day = found or named
                 self._has_day = self._has_day or found is not None
-            elif match := _ENTRY.fullmatch(line.text):
-                if entry:
-                    yield entry
-                lost = self._report_lost(lost)
-                entry = self._heading(match.group(1), line, day)
+            elif heading is not None:
+                entry = self._heading(heading.group(1), line, day)
             elif entry:
                 entry.body.append(line)
             elif line.text.strip() and not _RULE.fullmatch(line.text):
-                lost.append(line)
+                self._lost[-1].append(line)
         if entry:
             yield entry
-        self._report_lost(lost)
 
-    def _report_lost(self, lost: list[Line]) -> list[Line]:
-        if lost:
-            lines = "a line" if len(lost) == 1 else f"{len(lost)} lines"
-            self._report(
-                lost[0].number,
-                f"{lines} of text that no paper's heading stands above",
-                Severity.NOTE,
-            )
-        return []
+    @staticmethod
+    def _heading_of(line: Line) -> re.Match[str] | None:
+        if _too_long(line):
+            return None
+        return _DAY.fullmatch(line.text) or _ENTRY.fullmatch(line.text)
+
+    def _report_lost(self) -> None:
+        """Tell of text that no paper owns."""
+        for run in filter(None, self._lost):
+            lines = "a line" if len(run) == 1 else f"{len(run)} lines"
+            self._report(run[0].number, f"{lines} outside of any paper", Severity.NOTE)
+        self.problems.sort(key=lambda problem: problem.line or 0)
 
     def _date_of(self, text: str, line: int | None) -> date | None:
         try:
@@ -328,6 +319,30 @@ def _blocks(spans: list[tuple[int, int]], start: int, end: int) -> Iterator[tupl
                 yield start, stop
             start = max(start, following)
     yield start, end
+
+
+def _too_long(line: Line) -> bool:
+    return len(line.text) > MAX_LINE
+
+
+def _fenced(lines: list[Line]) -> set[int]:
+    """The numbers of the lines in fenced code, where a heading is an example of one.
+
+    A fence that is never closed fences nothing.
+    """
+    inside: set[int] = set()
+    opened: tuple[int, str] | None = None
+    for line in lines:
+        match = None if _too_long(line) else _FENCE.match(line.text)
+        if not match:
+            continue
+        marks, rest = match.groups()
+        if opened is None:
+            opened = (line.number, marks)
+        elif marks.startswith(opened[1]) and not rest.strip():
+            inside.update(range(opened[0], line.number + 1))
+            opened = None
+    return inside
 
 
 def tidy_name(name: str) -> str:

@@ -48,9 +48,14 @@ class Bm25:
     def scores(self, terms: Sequence[int]) -> npt.NDArray[np.float32]:
         """The score of every document, (documents,); a term that occurs twice counts twice."""
         if not terms:
-            return np.zeros(self._model.scores["num_docs"], np.float32)
+            return np.zeros(self.count, np.float32)
         scores: npt.NDArray[np.float32] = self._model.get_scores_from_ids(list(terms))
         return scores
+
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
+        return int(self._model.scores["num_docs"])
 
     def frequency(self, term: int) -> int:
         """How many documents have a term."""

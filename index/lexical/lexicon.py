@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,9 +114,9 @@ class Lexicon:
         """What makes a query's terms the way the passages' were made."""
         return analyzer()
 
-    def terms_of(self, query: str) -> list[int]:
-        """The numbers of the query's terms that occur in the corpus, in order."""
-        return self.numbers(term.text for term in self.analyzer.analyze(query).terms)
+    def words_of(self, query: str) -> list[str]:
+        """The query's terms, in order, whether the corpus has them or not."""
+        return [term.text for term in self.analyzer.analyze(query).terms]
 
     def numbers(self, terms: Iterable[str]) -> list[int]:
         """The numbers of those terms that occur in the corpus."""
@@ -129,6 +130,19 @@ class Lexicon:
     def score_passages(self, terms: Sequence[int]) -> Floats:
         """BM25 of every passage: (passages,)."""
         return self._passages.scores(terms)
+
+    def rarity(self, term: str) -> float:
+        """The inverse document frequency of a term among papers; highest where none has it.
+
+        As in BM25: ln(1 + (N - n + 0.5) / (n + 0.5)) for n of N papers.
+        """
+        number = self._numbers.get(term)
+        having = 0 if number is None else self._papers.frequency(number)
+        return math.log(1 + (self._papers.count - having + 0.5) / (having + 0.5))
+
+    def papers_with(self, term: int) -> int:
+        """How many papers have a term."""
+        return self._papers.frequency(term)
 
     def rarest(self, terms: Iterable[int], count: int) -> list[int]:
         """Those of the terms that the fewest passages have, rarest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,34 @@ def test_an_answer_comes_without_the_dense_leg(
         raise RuntimeError("broken for the test")
 
     monkeypatch.setattr("rag.search.dense_scores", fail)
-    asked: Asked = ask(searcher, "DPO는 보상 모델을 어떻게 다루나?")
+    asked: Asked = ask(searcher, "DPO와 보상 모델")
     assert asked.answer.kind is AnswerKind.EXTRACTIVE
-    assert asked.confidence == 0.5
+    assert asked.found.query.best_cosine is None
+    assert asked.confidence >= 0.6  # the words alone vouch for it
+
+
+def test_words_vouch_where_the_best_paper_has_most_of_them(searcher: Searcher) -> None:
+    for name in ("DPO", "LoRA", "RoPE", "vLLM"):
+        asked = ask(searcher, name)
+        assert asked.answerable
+        assert asked.confidence == 1.0
+    # Of these words the best paper has few, and the meaning is no paper's here.
+    assert not ask(searcher, "화성에 사는 고양이를 위한 LLM은?").answerable
+
+
+def test_coverage_is_the_share_of_the_words_by_rarity(searcher: Searcher) -> None:
+    question = "LoRA 어댑터의 행렬 xylophone"
+    asked = ask(searcher, question)
+    snapshot = searcher.snapshot
+    rows = range(len(snapshot))
+    held = [snapshot.words_of(row) for row in rows]
+
+    def rarity(word: str) -> float:
+        having = sum(word in words for words in held)
+        return math.log(1 + (len(rows) - having + 0.5) / (having + 0.5))
+
+    words = set(asked.found.query.words)
+    best = held[asked.found.hits[0].row]
+    share = sum(rarity(word) for word in words & best) / sum(map(rarity, words))
+    assert "xylophon" in words
+    assert asked.confidence == pytest.approx(share, abs=1e-4)

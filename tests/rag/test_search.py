@@ -119,7 +119,9 @@ class TestFusion:
         lexical, dense = searcher.run_legs(text, query, None)
         assert lexical is not None
         assert dense is not None
-        raw = snapshot.lexicon.score_papers(snapshot.lexicon.terms_of(text))
+        raw = snapshot.lexicon.score_papers(
+            snapshot.lexicon.numbers(snapshot.lexicon.words_of(text))
+        )
         assert lexical == pytest.approx((raw - raw.mean()) / raw.std(), abs=1e-4)
         vector = snapshot.encoder.encode_query([text])[0]
         cosines = snapshot.vectors.vectors @ vector

@@ -180,7 +180,6 @@ BAD = {
     "an id of nothing": (row(id="", url="http://"), "neither an “id” nor a “url”"),
     "title": (row(title=["제목"]), "“title” should be text, not [\"제목\"]"),
     "url": (row(url=1), "“url” should be text, not 1"),
-    "no date": (row(date=None), "“date” should be like 2024-07-16, not ''"),
     "a day that isn't": (
         row(date="2024-02-30"), "“date” should be like 2024-07-16, not '2024-02-30'"
     ),
@@ -257,3 +256,13 @@ def test_a_sections_name_is_tidied_as_in_markdown() -> None:
     row = {"id": "x", "date": "2024-05-01", "sections": [{"name": "What’s  New:", "text": "글"}]}
     (paper,), _ = read_jsonl(json.dumps(row, ensure_ascii=False), "a.jsonl")
     assert [section.name for section in paper.sections] == ["What's New"]
+
+
+@pytest.mark.parametrize("day", [None, ""])
+def test_a_paper_without_a_date_is_kept_and_reported_as_in_markdown(day: str | None) -> None:
+    ([first, paper, last], [problem]) = read_jsonl(
+        "\n".join([GOOD, row(date=day), LAST]), "a.jsonl"
+    )
+    assert (paper.date, paper.dates) == (None, ())
+    assert (first.id, last.id) == ("2407.00000", "2407.00002")
+    assert (problem.line, problem.reason) == (2, f"no date for “{paper.title}”")

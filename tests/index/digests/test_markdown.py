@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from index.digests import Problem, Severity
-from index.digests.markdown import MAX_LINE, paper_id, parse_date, read_markdown, split_lines
-from index.papers import Paper
+from index.digests.markdown import MAX_LINE, parse_date, read_markdown, split_lines
+from index.papers import Paper, paper_id
 
 DAY = "## Daily Papers (2024-07-16)\n\n"
 HEADING = "### [작은 모델](https://arxiv.org/abs/2407.00001)\n\n"
@@ -461,7 +461,7 @@ def test_a_broken_heading_is_reported_and_costs_no_neighbour(heading: str) -> No
     shown = heading.removeprefix("###").strip()[:80]
     reason = f"a paper's heading should be “### [title](url)”, this is “### {shown}”"
     assert problem == Problem("a.md", 7, f"{reason}; the paper is left out")
-    reason = "2 lines of text that no paper's heading stands above"
+    reason = "2 lines outside of any paper"
     assert note == Problem("a.md", 9, reason, Severity.NOTE)
 
 
@@ -478,13 +478,13 @@ def test_a_paper_without_sections_is_reported_and_costs_no_neighbour(body: str) 
 def test_text_above_the_first_heading_is_noted() -> None:
     papers, remarks = read_markdown(f"{DAY}여는 말.\n---\n{HEADING}{TEXT}", "a.md")
     assert ids(papers) == ["2407.00001"]
-    reason = "a line of text that no paper's heading stands above"
+    reason = "a line outside of any paper"
     assert remarks == [Problem("a.md", 3, reason, Severity.NOTE)]
 
 
 def test_lines_that_nobody_owns_are_noted_where_they_stand() -> None:
     _, remarks = read_markdown(f"하나.\n{DAY}둘.\n셋.\n{HEADING}{TEXT}## 끝\n넷.\n", "a.md")
-    assert [(r.line, r.reason.partition(" of ")[0]) for r in remarks] == [
+    assert [(r.line, r.reason.partition(" outside ")[0]) for r in remarks] == [
         (1, "a line"),
         (4, "2 lines"),
         (10, "a line"),
@@ -566,3 +566,44 @@ def test_no_line_takes_long(line: str) -> None:
     """The patterns are linear: quadratic ones would take minutes here."""
     papers, _ = read_markdown(f"{HEAD}{line}\n- 끝.\n{OTHER}", "a.md")
     assert ids(papers) == ["2407.00001", "2407.00002"]
+
+
+FENCED = """## Daily Papers (2024-05-01)
+
+```markdown
+### [An Example](https://arxiv.org/abs/1111.11111)
+
+- **What's New**: 예시일 뿐이다.
+```
+
+### [A Paper](https://arxiv.org/abs/2405.00001)
+
+- **What's New**: 코드를 보인다.
+~~~~
+### [Not a Paper](https://arxiv.org/abs/2222.22222)
+```
+~~~~
+- **Technical Details**: 코드 다음 절이다.
+"""
+
+
+def test_a_heading_in_fenced_code_is_no_paper() -> None:
+    papers, problems = read_markdown(FENCED, "a.md")
+    (paper,) = papers
+    assert paper.id == "2405.00001"
+    assert [section.name for section in paper.sections] == ["What's New", "Technical Details"]
+    assert "Not a Paper" in paper.sections[0].text
+    assert [problem.severity for problem in problems] == [Severity.NOTE]
+
+
+def test_a_fence_that_is_never_closed_fences_nothing() -> None:
+    papers, _ = read_markdown(
+        FENCED.split("~~~~")[0].replace("`\n\n### [A P", "x\n\n### [A P"), "a.md"
+    )
+    assert [paper.id for paper in papers] == ["1111.11111", "2405.00001"]
+
+
+def test_a_file_about_something_else_is_one_note() -> None:
+    papers, problems = read_markdown("# Read me\n\nSome text.\n\n## More\n\nMore text.\n", "r.md")
+    assert papers == []
+    assert [(p.severity, p.line) for p in problems] == [(Severity.NOTE, None)]

@@ -221,9 +221,7 @@ def test_remarks_are_problems_and_notes(tmp_path: Path) -> None:
         "a.md:6: votes should be a number or “-”, not “많음”",
         "b.md:1: a binary file, not text",
     ]
-    assert [str(note) for note in found.notes] == [
-        "a.md:1: a line of text that no paper's heading stands above"
-    ]
+    assert [str(note) for note in found.notes] == ["a.md:1: a line outside of any paper"]
 
 
 def test_progress_is_told_after_each_file(tmp_path: Path) -> None:

@@ -263,3 +263,14 @@ def test_endless_words_are_read_in_parts_and_keep_their_places(
     assert ("대조", "대조") in [(t.text, text[t.start : t.end]) for t in analysis.terms]
     assert all(0 <= t.start < t.end <= len(text) for t in analysis.terms)
     assert analysis.sentences[-1][1] == len(text)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "키-값 캐시가 필요 없어 같은 크기의 모델보다 빠릅니다.",
+        "점수는 각각 (54.14 대 53.90), 오차는 작다.",
+    ],
+)
+def test_a_clause_is_no_sentence(sentence: str) -> None:
+    assert sentences(f"{sentence} 다음 문장이다!") == [sentence, "다음 문장이다!"]

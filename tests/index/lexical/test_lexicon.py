@@ -82,7 +82,7 @@ def test_a_passage_is_matched_as_its_own_terms(lexicon: Lexicon, query: list[str
 
 
 def test_a_query_is_analysed_as_the_passages_were(lexicon: Lexicon) -> None:
-    numbers = lexicon.terms_of("모델들을 gpt4o로 평가했다")
+    numbers = lexicon.numbers(lexicon.words_of("모델들을 gpt4o로 평가했다"))
     assert sorted(numbers) == sorted(lexicon.numbers(["모델", "gpt", "gpt4o", "4o", "평가"]))
     assert len(numbers) == 5
 
@@ -92,13 +92,13 @@ def test_unknown_terms_are_left_out_and_the_order_is_kept(lexicon: Lexicon) -> N
     assert len(set(known)) == 2
     assert lexicon.numbers(["모델", "없는말", "평가"]) == known
     assert lexicon.numbers(["평가", "모델", "평가"]) == [known[1], known[0], known[1]]
-    assert lexicon.terms_of("없는말뿐 xylophone") == []
-    assert lexicon.terms_of("") == []
+    assert lexicon.numbers(lexicon.words_of("없는말뿐 xylophone")) == []
+    assert lexicon.numbers(lexicon.words_of("")) == []
 
 
 def test_spans_stand_on_the_matched_words(lexicon: Lexicon) -> None:
     def matched(passage: int, query: str) -> list[str]:
-        spans = lexicon.spans(passage, lexicon.terms_of(query))
+        spans = lexicon.spans(passage, lexicon.numbers(lexicon.words_of(query)))
         return [TEXTS[passage][start:end] for start, end in spans]
 
     assert matched(0, "모델의 이미지") == ["모델", "이미지", "모델"]
