@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from datetime import date, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,12 +20,29 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="nonmun",
-    help="Ask questions in any language over Korean summaries of research papers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nonmun {metadata.version('nonmun')}")
+        raise typer.Exit
+
+
+@app.callback()
+def nonmun(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Ask questions in any language over Korean summaries of research papers."""
+
 
 Data = Annotated[
     Path | None,
@@ -36,10 +55,12 @@ Profile = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP service replies.")]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, max=100, help="How many papers.")]
 Since = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Papers of this day or later.")
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or later."),
 ]
 Until = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Papers of this day or earlier.")
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or earlier."),
 ]
 MinVotes = Annotated[int | None, typer.Option(min=0, help="Papers with so many votes or more.")]
 Author = Annotated[list[str] | None, typer.Option(help="Papers by this author; may be repeated.")]
@@ -245,6 +266,9 @@ def rollback(
 
 def main() -> None:
     """Run the command; an error is one line and an exit status, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show Hangul
     try:
         app()
     except NonmunError as error:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rag.evaluation import Scores
     from rag.service.live import Live
 
+_INDENT = 4
 _SHOWN = 20  # remarks and ids on the terminal; the report has all
 
 
@@ -91,9 +92,10 @@ def built(result: Built, as_json: bool) -> None:
     seconds = sum(report.seconds.values())
     _remarks(result.reading)
     print(
-        f"version {result.version}: {report.papers:,} papers, {report.passages:,} passages"
+        f"version {result.version}: {_count(report.papers, 'paper')},"
+        f" {_count(report.passages, 'passage')}"
         f" ({report.encoded:,} encoded, {report.carried:,} carried over),"
-        f" {report.entries:,} entries in {report.files:,} files, {seconds:.1f} s"
+        f" read from {_count(report.files, 'file')}, {seconds:.1f} s"
     )
     if report.plan:
         print(_changes(report.plan))
@@ -102,7 +104,9 @@ def built(result: Built, as_json: bool) -> None:
 def plan(result: Plan, reading: Reading, as_json: bool) -> None:
     """What a build would do."""
     if as_json:
-        _print_json(asdict(result))
+        remarks = {"problems": reading.problems, "notes": reading.notes}
+        listed = {name: [asdict(one) for one in found] for name, found in remarks.items()}
+        _print_json({**asdict(result), **listed})
         return
     _remarks(reading)
     print(_changes(result))
@@ -142,7 +146,7 @@ def asked(result: Asked, version: str, as_json: bool) -> None:
     console.print()
     console.print("Papers:" if result.answerable else "The nearest papers:")
     for number, hit in enumerate(result.found.hits, 1):
-        console.print(Text(f"{number:>3}. {_title(hit)}"))
+        _numbered(console, number, hit)
 
 
 def similar(result: Similar, version: str, as_json: bool) -> None:
@@ -152,12 +156,13 @@ def similar(result: Similar, version: str, as_json: bool) -> None:
         return
     console = _console()
     for number, one in enumerate(result.hits, 1):
-        console.print(Text(f"{number:>3}. {_title(one.hit)}", "bold"))
+        _numbered(console, number, one.hit)
         reasons = [", ".join(one.because.terms)] if one.because.terms else []
         if one.because.authors:
             reasons.append(f"authors: {', '.join(one.because.authors)}")
         if reasons:
-            console.print(Text(f"     shares {'; '.join(reasons)}", "dim"))
+            shared = Text(f"shares {'; '.join(reasons)}", "dim")
+            _hanging(console, shared)
 
 
 def scores(result: Scores, as_json: bool) -> None:
@@ -203,19 +208,26 @@ def versions(found: Sequence[Version], as_json: bool) -> None:
         mark = "  live" if one.live else ""
         manifest = one.manifest
         print(
-            f"{one.version}  {when}  {manifest.papers:,} papers, {manifest.passages:,} passages,"
-            f" {one.size / 1e6:.1f} MB{mark}"
+            f"{one.version}  {when}  {_count(manifest.papers, 'paper')},"
+            f" {_count(manifest.passages, 'passage')}, {one.size / 1e6:.1f} MB{mark}"
         )
 
 
 def serving(address: str, live: Live) -> None:
     """Where the service is, and a request to try."""
     snapshot = live.searcher.snapshot
-    print(f"nonmun serves {len(snapshot):,} papers (version {snapshot.version}) at {address}")
+    newest = snapshot.paper(len(snapshot) - 1)
+    body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
+    papers = _count(len(snapshot), "paper")
+    print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")
     print("Try:")
     print(f"  curl -s {address}/v1/ask -H 'content-type: application/json' \\")
-    print("""    -d '{"question": "사람의 선호를 보상 모델 없이 바로 학습하는 방법은?"}'""")
+    print(f"    -d '{body}'")
     print(f"All requests: {address}/docs   Stop: Ctrl-C", flush=True)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def _console() -> Console:
@@ -224,10 +236,17 @@ def _console() -> Console:
 
 
 def _hit(console: Console, number: int, hit: Hit) -> None:
-    console.print(Text(f"{number}. {_title(hit)}", "bold"))
-    console.print(Text(f"   {hit.paper.url}", "dim"))
-    for passage in hit.passages:
-        console.print(_passage(passage))
+    """A paper with its best passage; the others in a line each."""
+    _numbered(console, number, hit)
+    _hanging(console, Text(hit.paper.url, "dim"))
+    for one in hit.passages[:1]:
+        _hanging(console, _passage(one))
+    for one in hit.passages[1:]:
+        line = _passage(one)
+        if console.is_terminal:
+            line = Text(" ").join(line.split())
+            line.truncate(console.width - _INDENT, overflow="ellipsis")
+        _hanging(console, line)
     console.print()
 
 
@@ -235,19 +254,34 @@ def _passage(hit: PassageHit) -> Text:
     text = Text(hit.passage.text)
     for start, end in hit.highlights:
         text.stylize("bold yellow", start, end)
-    lead = Text(f"   [{hit.passage.section}] ", "cyan")
-    return lead.append_text(text)
+    return Text(f"[{hit.passage.section}] ", "cyan").append_text(text)
 
 
-def _title(hit: Hit) -> str:
+def _numbered(console: Console, number: int, hit: Hit) -> None:
+    """The title with its number, then what is known of the paper."""
+    _hanging(console, Text(hit.paper.title, "bold"), f"{number}.")
+    _hanging(console, Text(_facts(hit), "dim"))
+
+
+def _hanging(console: Console, text: Text, lead: str = "") -> None:
+    """Print a text with an indent: wrapped on a terminal, in lines as they are elsewhere."""
+    width = console.width - _INDENT
+    lines = text.wrap(console, width) if console.is_terminal else [text]
+    for line in lines:
+        line.rstrip()
+        console.print(Text(f"{lead:<{_INDENT}}").append_text(line), soft_wrap=True)
+        lead = ""
+
+
+def _facts(hit: Hit) -> str:
     paper = hit.paper
     facts = [paper.id]
     if paper.date:
         facts.append(paper.date.isoformat())
     if paper.votes is not None:
-        facts.append(f"{paper.votes} votes")
+        facts.append(_count(paper.votes, "vote"))
     flags = f"  ! {', '.join(paper.flags)}" if paper.flags else ""
-    return f"{paper.title} ({', '.join(facts)}){flags}"
+    return f"{', '.join(facts)}{flags}"
 
 
 def _legs(console: Console, legs: dict[str, str]) -> None:
@@ -263,7 +297,7 @@ def _remarks(reading: Reading) -> None:
 
 
 def _list_remarks(remarks: Sequence[Problem], name: str) -> None:
-    print(f"{len(remarks):,} {name}{'' if len(remarks) == 1 else 's'}:")
+    print(f"{_count(len(remarks), name)}:")
     for remark in remarks[:_SHOWN]:
         print(f"  {remark}")
     if len(remarks) > _SHOWN:
