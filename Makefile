@@ -1,9 +1,10 @@
-# make run    an index of the sample digests, served on 127.0.0.1:8000
+# make run    an index of the sample digests, served on 127.0.0.1:8000 (PORT=8001: another)
 # make test   format, lint, types, all tests
 # make bench  speed and memory, into docs/benchmarks.md
 # make help   this
 
 PYTHON ?= python3
+PORT ?= 8000
 CORPUS ?= $(firstword $(wildcard ../shared/corpus/daily_papers) index/samples)
 EVAL ?= $(wildcard ../shared/eval)
 bin := .venv/bin
@@ -12,7 +13,7 @@ bin := .venv/bin
 
 run: .venv/installed
 	@test -e data/live || $(bin)/nonmun build index/samples --data data
-	@exec $(bin)/nonmun serve --data data
+	@exec $(bin)/nonmun serve --data data --port $(PORT)
 
 test: .venv/installed check
 	$(bin)/pytest -n 2 --dist worksteal
@@ -37,6 +38,7 @@ help:
 # The constraints hold the versions that are tested, torch without CUDA among them where the
 # package index offers such a build.
 .venv/installed: pyproject.toml constraints.txt
+	@echo "Installing into .venv: 1.8 GB, a minute or two once downloaded."
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

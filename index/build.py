@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from index.content import Content
+from index.content import ANALYSIS, Content
 from index.digests import Reading, read_digests
 from index.encoders import Encoder, EncoderSettings, open_encoder
 from index.errors import SnapshotError, SourceError
-from index.lexical import VERSION as ANALYSIS
 from index.manifest import LAYOUT, sync
 from index.papers import Paper
 from index.passages import plain
@@ -66,7 +65,7 @@ def read_sources(
 
     def on_file(done: int, total: int) -> None:
         nonlocal seen
-        if done == 1:
+        if not done:
             progress.stage("read", total)
         progress.advance(done - seen)
         seen = done
@@ -125,10 +124,10 @@ class _Build:
         self.report = Report(datetime.now(UTC).isoformat(timespec="seconds"))
 
     def run(self, sources: Iterable[str | Path], full: bool, strict: bool) -> Built:
+        reading = read_sources(sources, strict, self.progress)
         with self.store.staging() as folder:
             self.progress.stage("load", 1)
             encoder = open_encoder(self.settings)
-            reading = read_sources(sources, strict, self.progress)
             live = self._live()
             self.progress.stage("plan", 1)
             self.report.plan = make_plan(reading.papers, live)
@@ -141,6 +140,8 @@ class _Build:
                 (paper.title for paper in reading.papers),
                 self.progress,
             )
+            if not any(content.sections[s.text] for p in reading.papers for s in p.sections):
+                raise SourceError("no passages in the sources: their sections say nothing")
             self._encode(content, reading.papers, encoder)
             self.progress.stage("write", 1)
             manifest = write_snapshot(folder, content, reading.papers, encoder, self.settings)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from index.lexical import Analyzer, Term
+from index import passages
+from index.lexical import Analyzer, Term, analysis
 from index.passages import Span, cut_section
 from index.progress import Progress
 from index.snapshot import Snapshot
+
+# What was analysed and cut by other rules is not carried over.
+ANALYSIS = f"{analysis.VERSION}-cut-{passages.RULES}"
 
 Vector = npt.NDArray[np.float32]
 
@@ -77,22 +82,20 @@ class Content:
             return
         analyzer = Analyzer()  # not kept: it is 230 MB that the encoder needs next
         found = analyzer.analyze_all([*new_sections, *new_titles])
-        for text, analysis in zip(new_sections, found, strict=False):
+        for text, one in zip(new_sections, found, strict=False):
             self.sections[text] = [
-                Cut(span, sentences, _within(analysis.terms, span))
-                for span, sentences in cut_section(text, analysis.sentences)
+                Cut(span, sentences, _within(one.terms, span))
+                for span, sentences in cut_section(text, one.sentences)
             ]
             progress.advance(1)
-        for title, analysis in zip(new_titles, found, strict=True):
-            self.titles[title] = Title([term.text for term in analysis.terms])
+        for title, one in zip(new_titles, found, strict=True):
+            self.titles[title] = Title([term.text for term in one.terms])
             progress.advance(1)
 
 
-def _within(terms: Iterable[Term], span: Span) -> list[Term]:
+def _within(terms: Sequence[Term], span: Span) -> list[Term]:
     """The terms inside a passage, placed in its text."""
     start, end = span
-    return [
-        Term(t.text, t.start - start, t.end - start)
-        for t in terms
-        if start <= t.start and t.end <= end
-    ]
+    first = bisect_left(terms, start, key=lambda term: term.start)
+    last = bisect_left(terms, end, key=lambda term: term.start)
+    return [Term(t.text, t.start - start, t.end - start) for t in terms[first:last] if t.end <= end]

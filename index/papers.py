@@ -7,6 +7,8 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
+MAX_VOTES = 10**9  # what 32 bits hold, and more than a paper ever had
+
 _ARXIV = re.compile(
     r"(?:(?:arxiv\.org/(?:abs|pdf|html)|huggingface\.co/papers|alphaxiv\.org/abs)/|^(?:arxiv:)?)"
     r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?!\d)",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from index.papers import Paper, Passage, Run, Section
 
+RULES = 1  # raise it when the same text would be cut otherwise
 MAX_CHARS = 600
 HARD_MAX_CHARS = 2_000  # a sentence longer than this is cut at a space
 
@@ -50,6 +51,11 @@ def cut_section(text: str, sentences: Sequence[Span]) -> list[tuple[Span, list[S
         start, end = spans[0][0], spans[-1][1]
         cuts.append(((start, end), [(a - start, b - start) for a, b in spans]))
     return cuts
+
+
+def has_words(text: str) -> bool:
+    """Whether a text says anything, so that it has passages."""
+    return any(c.isalnum() for c in text)
 
 
 def plain(text: str) -> str:

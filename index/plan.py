@@ -37,5 +37,13 @@ def make_plan(papers: Sequence[Paper], live: Snapshot | None) -> Plan:
 
 def _said(paper: Paper) -> tuple[object, ...]:
     """What a paper says, wherever in whichever file it says it."""
-    about = (paper.title, paper.url, paper.dates, paper.votes, paper.authors, paper.thumbnail)
+    about = (
+        paper.title,
+        paper.url,
+        paper.dates,
+        paper.votes,
+        paper.authors,
+        paper.more_authors,
+        paper.thumbnail,
+    )
     return (*about, tuple((section.name, section.text) for section in paper.sections))

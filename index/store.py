@@ -64,10 +64,10 @@ class Store:
         version = self.live()
         if version is None:
             raise SnapshotError(
-                f"no index in {self.folder};"
+                f"no index in {self.folder.absolute()};"
                 f" make one with: nonmun build SOURCE --data {self.folder}"
             )
-        return Snapshot.open(self._path(version))
+        return self._open(version)
 
     def versions(self) -> list[Version]:
         """All published snapshots whose manifest can be read, newest build first."""
@@ -78,10 +78,10 @@ class Store:
                 manifest = read_manifest(path)
             except SnapshotError:
                 continue
+            if manifest.version != path.name:  # a copy that somebody made
+                continue
             report = _read_report(path)
-            text = report.get("finished")
-            built = datetime.fromisoformat(text) if isinstance(text, str) else None
-            found.append(Version(path.name, path.name == live, built, manifest, report))
+            found.append(Version(path.name, path.name == live, _finished(report), manifest, report))
         found.sort(key=lambda one: (one.built is not None and one.built.timestamp(), one.version))
         return found[::-1]
 
@@ -91,11 +91,11 @@ class Store:
         Raises:
             SnapshotError: There is no such version, or it is broken; nothing has changed.
         """
-        path = self._path(version)
-        if not path.is_dir():
-            there = ", ".join(one.version for one in self.versions()) or "none"
-            raise SnapshotError(f"no version {version!r} in {self.folder}; there are: {there}")
-        Snapshot.open(path)
+        there = [one.version for one in self.versions()]
+        if version not in there:
+            listed = ", ".join(there) or "none"
+            raise SnapshotError(f"no version {version!r} in {self.folder}; there are: {listed}")
+        self._open(version)
         self._point_at(version)
 
     @contextmanager
@@ -131,7 +131,10 @@ class Store:
         """
         target = self._path(manifest.version)
         target.parent.mkdir(exist_ok=True)
-        if not _is_whole(target, manifest):
+        if _is_whole(target, manifest):
+            # Only what there is to say about the build is new.
+            (staged / LAYOUT.report).replace(target / LAYOUT.report)
+        else:
             if target.exists():
                 target.rename(self.folder / f"{_STAGING}broken-{manifest.version}")
             staged.chmod(0o755)
@@ -141,10 +144,21 @@ class Store:
 
     def _point_at(self, version: str) -> None:
         aside = self.folder / f"{_LIVE}.new"
-        aside.write_text(version + "\n", encoding="utf-8")
-        sync(aside)
-        aside.replace(self.folder / _LIVE)
-        sync(self.folder)
+        try:
+            aside.write_text(version + "\n", encoding="utf-8")
+            sync(aside)
+            aside.replace(self.folder / _LIVE)
+            sync(self.folder)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SnapshotError(f"can't write {self.folder / _LIVE}: {reason}") from None
+
+    def _open(self, version: str) -> Snapshot:
+        snapshot = Snapshot.open(self._path(version))
+        if snapshot.version != version:
+            folder = snapshot.folder
+            raise SnapshotError(f"{folder} holds version {snapshot.version}, not {version}")
+        return snapshot
 
     def _path(self, version: str) -> Path:
         if not version.isalnum():
@@ -161,6 +175,13 @@ def _is_whole(folder: Path, manifest: Manifest) -> bool:
     except SnapshotError:
         return False
     return True
+
+
+def _finished(report: dict[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(report["finished"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _read_report(folder: Path) -> dict[str, Any]:

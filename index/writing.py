@@ -11,11 +11,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.content import Content
+from index.content import ANALYSIS, Content
 from index.encoders import Encoder, EncoderSettings
 from index.errors import EncoderError
 from index.labels import Labels
-from index.lexical import VERSION as ANALYSIS
 from index.lexical import Lexicon
 from index.lexical.words import latin_terms
 from index.manifest import FORMAT, LAYOUT, Manifest, seal
@@ -58,7 +57,7 @@ def write_snapshot(
     Lexicon.write(
         folder / LAYOUT.lexical,
         [content.titles[paper.title].terms for paper in papers],
-        [[term.text for term in latin_terms(paper.id)] for paper in papers],
+        [_names(paper) for paper in papers],
         [cut.terms for *_, cut in cuts],
         [row for row, *_ in cuts],
     )
@@ -92,6 +91,11 @@ def write_snapshot(
             files={},
         ),
     )
+
+
+def _names(paper: Paper) -> list[str]:
+    """Terms that find a paper beside what is said of it: its number and its authors."""
+    return [term.text for name in (paper.id, *paper.authors) for term in latin_terms(name)]
 
 
 def _stack(

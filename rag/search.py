@@ -78,6 +78,8 @@ class Searcher:
         """
         if not any(c.isalnum() for c in text):
             raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
         allowed = filters.apply(self.snapshot)
         query = Query()
         lexical, dense = self.run_legs(text, query, allowed)

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -80,9 +87,14 @@ class ServerGroup(_Group):
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="The port; 0 takes a free one")
     admin_key: SecretStr | None = Field(
-        None,
-        description="POSTs that change the index have to show it",
+        None, description="POSTs that change the index have to show it; empty is none"
     )
+
+    @field_validator("admin_key")
+    @classmethod
+    def _empty_is_none(cls, key: SecretStr | None) -> SecretStr | None:
+        # As `${KEY:-}` in a compose file gives it: nobody meant a key that anyone can show.
+        return key if key and key.get_secret_value().strip() else None
 
 
 class Settings(BaseSettings):
@@ -163,8 +175,8 @@ def _explain(error: ValidationError) -> str:
         value = "" if one["type"] == "missing" else f", not {one['input']!r}"
         if one["type"] == "extra_forbidden":
             lines.append(f"there is no setting {name}")
-        elif "key" in name:  # never shown
-            lines.append(f"setting {name}: {one['msg']}")
+        elif one["loc"][:1] == ("server",) and name not in ("server.host", "server.port"):
+            lines.append(f"setting {name}: {one['msg']}")  # the value may be or hold a key
         else:
             lines.append(f"setting {name}: {one['msg']}{value}")
     return "; ".join(lines)

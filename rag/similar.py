@@ -72,12 +72,15 @@ def similar(
         raise QueryError("name a paper or give a text that the papers should be like")
     allowed = _without(snapshot, filters.apply(snapshot), {*near, *away})
     query = Query(legs=dict.fromkeys(Leg, Status.OFF))
-    lexical = query.run(Leg.LEXICAL, lambda: _lexical(snapshot, query, near, away, text))
-    dense = query.run(
-        Leg.DENSE,
-        lambda: _dense(snapshot, query, near, away, text, allowed, searcher.settings.candidates),
-    )
-    scores = searcher.fuse(lexical, dense, searcher.settings.similar_lexical_weight)
+    weight, candidates = searcher.settings.similar_lexical_weight, searcher.settings.candidates
+    lexical = dense = None
+    if weight > 0:
+        lexical = query.run(Leg.LEXICAL, lambda: _lexical(snapshot, query, near, away, text))
+    if weight < 1:
+        dense = query.run(
+            Leg.DENSE, lambda: _dense(snapshot, query, near, away, text, allowed, candidates)
+        )
+    scores = searcher.fuse(lexical, dense, weight)
     rows = best_rows(scores, top_k or searcher.settings.top_k, allowed)
     hits = searcher.make_hits(rows, scores, query, None, allowed)
     reasons = (SimilarHit(hit, _because(snapshot, hit, near, query)) for hit in hits)
@@ -89,7 +92,7 @@ def _rows(snapshot: Snapshot, ids: Iterable[str]) -> list[int]:
     for name in dict.fromkeys(ids):
         row = snapshot.row_of(name)
         if row is None:
-            raise UnknownPaperError(f"no paper {name!r} here")
+            raise UnknownPaperError(f"no paper {name[:100]!r} here")
         rows.append(row)
     return rows
 
@@ -151,7 +154,7 @@ def _dense(
 
 
 def _mean(snapshot: Snapshot, row: int) -> Floats:
-    rows = np.array(snapshot.passages_of(row))
+    rows = np.array(snapshot.passages_of(row), np.int64)
     mean: Floats = np.vstack([snapshot.vectors.vectors[rows], snapshot.titles[row][None]]).mean(0)
     return mean
 

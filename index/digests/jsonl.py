@@ -15,7 +15,8 @@ from index.digests.literals import take_escaped, take_literal
 from index.digests.mapped import MappedText, without_surrogates
 from index.digests.markdown import MAX_LINE, SUMMARY, Line, split_lines, tidy_name
 from index.digests.problems import Problem
-from index.papers import Paper, Section, Source, paper_id
+from index.papers import MAX_VOTES, Paper, Section, Source, paper_id
+from index.passages import has_words
 
 
 class _Located(str):
@@ -88,7 +89,7 @@ def _paper(line: Line, file: str) -> Paper:
         raise _RowError("neither an “id” nor a “url”")
     day = _date(row)
     votes = row.get("votes")
-    if votes is not None and (isinstance(votes, bool) or not isinstance(votes, int) or votes < 0):
+    if votes is not None and (type(votes) is not int or not 0 <= votes <= MAX_VOTES):
         raise _RowError(f"“votes” should be a number or null, not {_kind(votes)}")
     authors = row.get("authors") or []
     if not isinstance(authors, list) or not all(isinstance(author, str) for author in authors):
@@ -140,7 +141,7 @@ def _section(name: str, text: _Located, line: Line, file: str) -> Section | None
     out = MappedText()
     if "\\" in raw or not take_literal(out, raw, start):
         take_escaped(out, raw, start)
-    if not out.text.strip():
+    if not has_words(out.text):
         return None
     return Section(tidy_name(name), out.text, Source(file, start, end), out.runs)
 

@@ -36,7 +36,7 @@ _NAMED = re.compile(
 _BULLET = re.compile(r"\s*[-*+][ \t]+")
 _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})(.*)")
 _RULE = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*")
-_IMAGE = re.compile(r"""\s*!\[[^\]]*\]\(\s*<?(\S*?)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)\s*""")
+_IMAGE = re.compile(r"""\s*+!\[[^\]]*+\]\(\s*+<?(\S*?)>?(?:\s++(?:"[^"]*+"|'[^']*+'))?\s*+\)\s*+""")
 _VIDEO = re.compile(r"\s*\[[^\]]*\](?:\(\S+\)|\w+://\S+)\s*")
 _HTML = re.compile(  # nothing but tags, or a film with whatever stands in it
     r"\s*(?=<[A-Za-z/!])(?:(?:<[^>]*>\s*)+|.*<(?:video|source|iframe|img)\b.*)", re.IGNORECASE
@@ -84,7 +84,8 @@ def parse_authors(text: str) -> tuple[tuple[str, ...], bool]:
         unreadable = SyntaxError, ValueError, TypeError, RecursionError, MemoryError
         with suppress(*unreadable), warnings.catch_warnings(action="ignore"):
             value = ast.literal_eval(text)
-            names = [str(name) for name in value] if isinstance(value, list) else names
+            if isinstance(value, list) and all(isinstance(name, str) for name in value):
+                names = value
     names = [part for name in names for part in re.split(r"\s(?=\+\s*$)", name)]  # "Kim, Lee +"
     names = [without_surrogates(name).strip() for name in names]
     more = {"+", "...", "…", "et al.", "et al"}

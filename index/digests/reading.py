@@ -44,13 +44,15 @@ def read_digests(
 
     Args:
         sources: Paths as a user gives them.
-        on_file: Called with (files done, files in all) after each file.
+        on_file: Called with (files done, files in all), first with 0 done.
 
     Returns:
         The papers and everything that could not be read; nothing is raised for bad input.
     """
     files, remarks = find_files(sources)
     entries: list[tuple[Paper, DigestFile]] = []
+    if on_file:
+        on_file(0, len(files))
     for done, file in enumerate(files, 1):
         papers, problems = read_file(file)
         entries += [(paper, file) for paper in papers]

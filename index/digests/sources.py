@@ -89,7 +89,11 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
         problems.append(Problem(_printable(name), None, _reason(error)))
 
     for folder, folders, names in os.walk(root, onerror=complain, followlinks=True):
-        info = Path(folder).stat()
+        try:
+            info = Path(folder).stat()
+        except OSError as error:  # gone meanwhile
+            complain(error)
+            continue
         if (info.st_dev, info.st_ino) in seen:
             where = os.path.relpath(folder, root)
             reason = "this folder was read already, by another link to it"

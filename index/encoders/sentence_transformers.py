@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -26,12 +27,17 @@ class SentenceTransformersEncoder:
             )
         self._settings = settings
         torch.set_num_threads(cpu_count())
+        for name in ("huggingface_hub", "sentence_transformers", "transformers"):
+            logging.getLogger(name).setLevel(logging.ERROR)  # of each of its retries
         try:
             self._model = SentenceTransformer(settings.model)
         # The library raises what its many parts raise: OSError, ValueError, HTTP errors.
         except Exception as error:
             reason = str(error).strip().split("\n")[0]
-            raise EncoderError(f"can't load the model {settings.model!r}: {reason}") from error
+            raise EncoderError(
+                f"can't load the model {settings.model!r}: {reason}; without a network, download it"
+                " elsewhere and set encoder.model to its folder"
+            ) from error
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise EncoderError(
@@ -50,7 +56,9 @@ class SentenceTransformersEncoder:
         digest = hashlib.sha256()
         for name, value in sorted(self._model.state_dict().items()):
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            digest.update(
+                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+            )
         tokenizer = getattr(self._model.tokenizer, "backend_tokenizer", self._model.tokenizer)
         vocabulary = tokenizer.to_str() if hasattr(tokenizer, "to_str") else repr(tokenizer)
         prompts = (self._prompt("query"), self._prompt("document"))

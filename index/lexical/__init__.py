@@ -1,7 +1,7 @@
 """Korean-aware analysis and BM25."""
 
-from index.lexical.analysis import VERSION, Analysis, Analyzer, analyzer
+from index.lexical.analysis import Analysis, Analyzer, analyzer
 from index.lexical.lexicon import Lexicon
 from index.lexical.words import Term
 
-__all__ = ["VERSION", "Analysis", "Analyzer", "Lexicon", "Term", "analyzer"]
+__all__ = ["Analysis", "Analyzer", "Lexicon", "Term", "analyzer"]

@@ -23,6 +23,7 @@ VERSION = f"{RULES}-kiwi-{kiwipiepy.__version__}"
 # bound nouns and what Kiwi calls foreign (words.py reads those) don't.
 _CONTENT = frozenset({"NNG", "NNP", "NR", "XR", "VV", "VA", "SH", "MAG"})
 _ENDED = re.compile(r"(?:[.!?。！？…‥][\"'”’)\]}»」』]*|[\r\n])\s*$")
+_BLOCK = 10_000
 _ENDLESS = re.compile(r"\S{1000}(?=\S)")
 _HANGUL_VOWEL_OR_FINAL = range(0x1160, 0x1200)
 
@@ -51,9 +52,11 @@ class Analyzer:
     def analyze_all(self, texts: Iterable[str]) -> Iterator[Analysis]:
         """Analyse texts in order, on all CPUs."""
         folded = [_part_runs(*fold(text)) for text in texts]
-        tokens = self._kiwi.tokenize([text for text, _ in folded])
-        for (text, offsets), found in zip(folded, tokens, strict=True):
-            yield _analysis(text, offsets, found)
+        blocks = [_blocks(text) for text, _ in folded]
+        tokens = iter(self._kiwi.tokenize([block for some in blocks for _, block in some]))
+        for (text, offsets), some in zip(folded, blocks, strict=True):
+            found = [_analysis(block, next(tokens), start) for start, block in some]
+            yield _placed(text, offsets, found)
 
 
 @cache
@@ -62,7 +65,20 @@ def analyzer() -> Analyzer:
     return Analyzer()
 
 
-def _analysis(text: str, offsets: list[int] | None, tokens: list[Any]) -> Analysis:
+def _blocks(text: str) -> list[tuple[int, str]]:
+    """Cut a very long text at line or sentence ends: Kiwi takes more than linear time for it."""
+    blocks, start = [], 0
+    while len(text) - start > _BLOCK:
+        window = text[start : start + _BLOCK]
+        end = max(window.rfind("\n"), window.rfind(". ")) + 1
+        end = end or window.rfind(" ") + 1 or _BLOCK
+        blocks.append((start, window[:end]))
+        start += end
+    return [*blocks, (start, text[start:])]
+
+
+def _analysis(text: str, tokens: list[Any], shift: int) -> tuple[list[Term], list[int]]:
+    """The terms of a block and where its sentences start, moved by `shift`."""
     terms = list(latin_terms(text))
     starts: list[int] = []
     sentence = -1
@@ -74,7 +90,18 @@ def _analysis(text: str, offsets: list[int] | None, tokens: list[Any]) -> Analys
                 starts.append(token.start)
         if token.len and token.tag.partition("-")[0] in _CONTENT:  # an elided verb has no length
             terms.append(Term(token.form, token.start, token.end))
-    terms.sort(key=lambda term: term.start)
+    if shift:
+        terms = [Term(t.text, t.start + shift, t.end + shift) for t in terms]
+        starts = [start + shift for start in starts]
+    return terms, starts
+
+
+def _placed(
+    text: str, offsets: list[int] | None, found: list[tuple[list[Term], list[int]]]
+) -> Analysis:
+    """Join a text's blocks, and place terms and sentences in the text as it was given."""
+    terms = sorted((term for some, _ in found for term in some), key=lambda term: term.start)
+    starts = [start for _, some in found for start in some]
     sentences = [
         (start, start + len(text[start:end].rstrip()))
         for start, end in zip(starts, [*starts[1:], len(text)], strict=False)

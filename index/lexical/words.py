@@ -50,6 +50,8 @@ def latin_terms(text: str) -> Iterator[Term]:
     of English words are stemmed; function words of English, German, French and Spanish are
     left out.
     """
+    if text.isascii() and text.isupper() and any(len(word) > 4 for word in text.split()[1:]):
+        text = text.lower()  # no acronyms, a title in capitals; the places stay the same
     before: tuple[str, int, int] | None = None  # the last part, where it begins and ends
     for word in _WORD.finditer(text):
         parts = [(m.group(), *m.span()) for m in _PARTS.finditer(text, word.start(), word.end())]

@@ -13,6 +13,7 @@ from prometheus_fastapi_instrumentator import Instrumentator
 
 from rag.service import problems
 from rag.service.builds import Builds
+from rag.service.limits import BodyLimit
 from rag.service.live import Live
 from rag.service.routes import operations, v1
 from rag.settings import Settings
@@ -45,6 +46,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     app.state.builds = builds
     app.state.settings = settings
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.include_router(v1)
     app.include_router(operations)
     registry = CollectorRegistry()  # each app its own: two in a process count for themselves

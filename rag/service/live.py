@@ -11,6 +11,7 @@ from rag.search import Searcher
 from rag.settings import SearchGroup
 
 WATCH_SECONDS = 1.0
+MAX_WATCH_SECONDS = 30.0
 _WARM_UP = "warm up 준비"
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ class Live:
         self.store = store
         self._settings = settings
         self._searcher: Searcher | None = None
-        self._refused: str | None = None  # a version that could not be opened
         self._stop = threading.Event()
         self._opening = threading.Lock()
 
@@ -52,12 +52,10 @@ class Live:
             version = self.store.live()
             served = self._searcher
             if served and served.snapshot.version == version:
-                self._refused = None
                 return
             searcher = Searcher(self.store.open_live(), self._settings)
             searcher.search(_WARM_UP)  # the first query loads the encoder and the analyser
             self._searcher = searcher
-            self._refused = None
             log.info("serving version %s", searcher.snapshot.version)
 
     def watch(self) -> None:
@@ -69,11 +67,13 @@ class Live:
         self._stop.set()
 
     def _watch(self) -> None:
-        while not self._stop.wait(WATCH_SECONDS):
+        wait = WATCH_SECONDS
+        while not self._stop.wait(wait):
             try:
-                version = self.store.live()
-                if version != self._refused:
-                    self._refused = version
-                    self.refresh()
-            except NonmunError as error:
-                log.error("%s; the version before it is served on", error)
+                self.refresh()
+                wait = WATCH_SECONDS
+            # Whatever goes wrong, the version that is served goes on, and it is tried again.
+            except Exception as error:
+                known = isinstance(error, NonmunError)
+                log.error("can't serve the live version: %s", error, exc_info=not known)
+                wait = min(wait * 2, MAX_WATCH_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import reprlib
 from http import HTTPStatus
 from typing import Any
 
@@ -57,6 +58,9 @@ def install(app: FastAPI) -> None:
         if any(one["type"] == "json_invalid" for one in found):
             reason = found[0].get("ctx", {}).get("error", "")
             return problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
+        if any(isinstance(one.get("input"), bytes) for one in found):
+            detail = "the body should be JSON, sent with “content-type: application/json”"
+            return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
         refusals = [_refusal(one) for one in found]
         detail = "; ".join(map(_sentence, refusals))
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, refusals)
@@ -97,6 +101,6 @@ def _shown(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         # JSON has no infinity, and its readers no integers of a thousand digits.
         return value if value is None or abs(value) < 1e15 else ascii(value)[:_SHOWN]
-    text = value if isinstance(value, str) else repr(value)
+    text = value[: _SHOWN + 1] if isinstance(value, str) else reprlib.repr(value)
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

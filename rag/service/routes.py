@@ -59,7 +59,7 @@ def _builds(request: Request) -> Builds:
 
 
 class Clock:
-    """Milliseconds since the request was taken up."""
+    """Milliseconds since a route began its work."""
 
     def __init__(self) -> None:
         self._begin = time.perf_counter()
@@ -84,8 +84,8 @@ def _admin(
     key = settings.server.admin_key
     if key is None:
         raise HTTPException(403, "the service was started without NONMUN_SERVER__ADMIN_KEY")
-    given = shown.credentials if shown else ""
-    if not hmac.compare_digest(given.encode(), key.get_secret_value().encode()):
+    wanted = key.get_secret_value().encode()
+    if shown is None or not hmac.compare_digest(shown.credentials.encode(), wanted):
         raise HTTPException(
             401, "show the admin key as “Authorization: Bearer KEY”", {"WWW-Authenticate": "Bearer"}
         )

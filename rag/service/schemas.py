@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
+from index.papers import MAX_VOTES
 from rag.answer import AnswerKind
 from rag.filters import Filters as FilterValues
 from rag.legs import Leg, Status
@@ -19,27 +28,28 @@ MAX_PASSAGES = 20
 MAX_LIST = 100
 
 
-def _encodable(text: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError("half of a surrogate pair stands alone in it") from None
-    return text
-
-
 def _wordy(text: str) -> str:
     if not any(c.isalnum() for c in text):
         raise ValueError("should have a word in it")
     return text
 
 
-Text = Annotated[str, AfterValidator(_encodable)]
+def _iso(day: object) -> object:
+    if not isinstance(day, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        raise ValueError("should be a date such as 2024-07-16")
+    return day
+
+
 QueryText = Annotated[
-    Text, StringConstraints(min_length=1, max_length=MAX_QUERY), AfterValidator(_wordy)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_QUERY),
+    AfterValidator(_wordy),
 ]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=300)]
+Notes = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
-TopK = Annotated[int, Field(ge=1, le=MAX_TOP_K, description="Papers in the reply")]
+TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K, description="Papers in the reply")]
+Day = Annotated[dt.date, BeforeValidator(_iso)]
 
 
 class Request(BaseModel):
@@ -51,9 +61,9 @@ class Request(BaseModel):
 class Filters(Request):
     """Which papers and passages; all optional."""
 
-    since: dt.date | None = Field(None, description="Appeared on this day or later")
-    until: dt.date | None = Field(None, description="Appeared on this day or earlier")
-    min_votes: int | None = Field(None, ge=0, le=10**9)
+    since: Day | None = Field(None, description="Appeared on this day or later")
+    until: Day | None = Field(None, description="Appeared on this day or earlier")
+    min_votes: int | None = Field(None, strict=True, ge=0, le=MAX_VOTES)
     authors: Names = Field([], description="Any of these authors, whole names in any case")
     sections: Names = Field([], description="Passages of these sections, such as What's New")
     ids: Names = Field([], description="Among these papers")
@@ -77,7 +87,7 @@ class SearchRequest(Request):
 
     query: QueryText
     top_k: TopK = 10
-    passages_per_paper: int = Field(3, ge=0, le=MAX_PASSAGES)
+    passages_per_paper: int = Field(3, strict=True, ge=0, le=MAX_PASSAGES)
     filters: Filters = Filters()
 
 
@@ -94,7 +104,7 @@ class SimilarRequest(Request):
 
     ids: Names = []
     not_ids: Names = []
-    text: Annotated[Text, StringConstraints(max_length=MAX_TEXT)] | None = None
+    text: Notes | None = None
     top_k: TopK = 10
     filters: Filters = Filters()
 

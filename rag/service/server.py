@@ -34,7 +34,9 @@ def serve(settings: Settings, on_ready: Callable[[str, Live], None]) -> None:
             taken.listen(2048)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise NonmunError(f"can't listen on {host} port {port}: {reason}") from None
+            raise NonmunError(
+                f"can't listen on {host} port {port}: {reason}; choose another with --port"
+            ) from None
         live = Live(Store(settings.data), settings.search)
         live.refresh()
         shown = f"[{host}]" if family is socket.AF_INET6 else host

@@ -253,3 +253,27 @@ def test_a_store_can_be_moved(store: Store, digests: Path, tmp_path: Path) -> No
     built = build([digests], store, EncoderSettings())
     shutil.move(store.folder, tmp_path / "moved")
     assert Store(tmp_path / "moved").open_live().version == built.version
+
+
+def test_the_report_of_a_build_with_nothing_new_is_kept(store: Store, digests: Path) -> None:
+    one = build([digests], store, EncoderSettings())
+    (digests / "broken.md").write_bytes(b"\xff\xfe\x00")
+    other = build([digests], store, EncoderSettings())
+    assert one.version == other.version
+    (version,) = store.versions()
+    assert [problem["file"] for problem in version.report["problems"]] == ["broken.md"]
+
+
+def test_a_name_finds_the_papers_of_an_author(store: Store, samples: Path) -> None:
+    build([samples], store, EncoderSettings())
+    snapshot = store.open_live()
+    scores = snapshot.lexicon.score_papers(snapshot.lexicon.numbers(["vaswani"]))
+    assert [snapshot.ids[int(row)] for row in np.flatnonzero(scores)] == ["1706.03762"]
+
+
+def test_texts_cut_by_other_rules_are_not_carried_over(
+    store: Store, digests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build([digests], store, EncoderSettings())
+    monkeypatch.setattr("index.build.ANALYSIS", "of another version")
+    assert build([digests], store, EncoderSettings()).report.carried == 0

@@ -184,3 +184,22 @@ def test_an_open_snapshot_survives_that_another_is_published(tmp_path: Path) -> 
     _build(store, tmp_path / "d", "둘")
     assert held.passage(0).text == "하나"
     assert store.open_live().passage(0).text == "둘"
+
+
+def test_a_copy_of_a_version_under_another_name_is_none(copy: Store) -> None:
+    live = copy.live()
+    assert live
+    shutil.copytree(copy.folder / "versions" / live, copy.folder / "versions" / "copied")
+    assert [version.version for version in copy.versions()] == [live]
+    with pytest.raises(SnapshotError, match="no version 'copied'"):
+        copy.activate("copied")
+    (copy.folder / "live").write_text("copied", encoding="utf-8")
+    with pytest.raises(SnapshotError, match=f"holds version {live}"):
+        copy.open_live()
+
+
+@pytest.mark.parametrize("report", ["", "[]", '{"finished": "soon"}', '{"finished": 3}'])
+def test_a_broken_report_hides_no_version(copy: Store, report: str) -> None:
+    (_live(copy) / "report.json").write_text(report, encoding="utf-8")
+    (version,) = copy.versions()
+    assert version.built is None

@@ -60,11 +60,11 @@ def digest(tmp_path: Path) -> Path:
 class TestQuestions:
     def test_search_prints_papers_and_passages(self, run: Run, store: Store) -> None:
         assert run("search", QUESTION, "--data", store.folder, "--top-k", 2) == 0
-        assert run.out.startswith("1. Direct Preference Optimization")
+        assert run.out.startswith("1.  Direct Preference Optimization")
         assert "[What's New]" in run.out
         assert f"https://arxiv.org/abs/{DPO}" in run.out
-        assert "\n2. " in run.out
-        assert "\n3. " not in run.out
+        assert "\n2.  " in run.out
+        assert "\n3.  " not in run.out
 
     def test_ask_prints_an_answer_with_its_source(self, run: Run, store: Store) -> None:
         assert run("ask", QUESTION, "--data", store.folder) == 0
@@ -125,7 +125,7 @@ class TestQuestions:
 class TestBuild:
     def test_it_reads_encodes_and_publishes(self, run: Run, digest: Path, tmp_path: Path) -> None:
         assert run("build", digest.parent, "--data", tmp_path / "data") == 0
-        assert "1 papers, 1 passages (1 encoded, 0 carried over)" in run.out
+        assert "1 paper, 1 passage (1 encoded, 0 carried over)" in run.out
         assert "1 added, 0 changed, 0 removed, 0 unchanged" in run.out
         for stage in ("read", "analyse", "encode", "publish"):
             assert stage in run.err
@@ -137,6 +137,15 @@ class TestBuild:
         assert "1 added" in run.out
         assert "+ 2405.00001" in run.out
         assert not (tmp_path / "data").exists()
+
+    def test_a_plan_as_json_has_the_problems_too(
+        self, run: Run, digest: Path, tmp_path: Path
+    ) -> None:
+        (digest.parent / "broken.md").write_text("### no link\n", encoding="utf-8")
+        assert run("build", digest.parent, "--data", tmp_path / "data", "--plan", "--json") == 0
+        plan = json.loads(run.out)
+        assert plan["added"] == ["2405.00001"]
+        assert [one["file"] for one in plan["problems"]] == ["broken.md"]
 
     def test_the_report_is_json_on_demand(self, run: Run, digest: Path, tmp_path: Path) -> None:
         assert run("build", digest.parent, "--data", tmp_path / "data", "--json") == 0
@@ -217,6 +226,21 @@ class TestMistakes:
         assert run(*(named.get(word, word) for word in words)) == status
         assert message in run.err
 
+    def test_a_store_that_cannot_be_written_is_told(
+        self, run: Run, digest: Path, tmp_path: Path
+    ) -> None:
+        data = tmp_path / "data"
+        run("build", digest, "--data", data)
+        version = Store(data).live()
+        (data / "live").unlink()
+        (data / "live").mkdir()
+        assert run("rollback", version, "--data", data) == 1
+        assert "can't " in run.err
+
+    def test_half_a_character_of_another_encoding_is_told(self, run: Run, store: Store) -> None:
+        assert run("search", "a\udcea", "--data", store.folder) == 1
+        assert "UTF-8" in run.err
+
     def test_a_data_folder_that_is_a_file_is_told(
         self, run: Run, digest: Path, tmp_path: Path
     ) -> None:
@@ -252,6 +276,10 @@ class TestHelp:
             assert run(command, "--help") == 0
             assert "--data" in run.out
             run.out = other
+
+    def test_the_version_is_printed(self, run: Run) -> None:
+        assert run("--version") == 0
+        assert run.out.startswith("nonmun 0.")
 
     def test_help_imports_nothing_heavy(self) -> None:
         code = (

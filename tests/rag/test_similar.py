@@ -7,7 +7,9 @@ import pytest
 
 from rag.errors import QueryError, UnknownPaperError
 from rag.filters import Filters
+from rag.legs import Leg, Status
 from rag.search import Searcher
+from rag.settings import SearchGroup
 from rag.similar import Similar, similar
 
 DPO, LORA, QLORA, RAG, DPR = "2305.18290", "2106.09685", "2305.14314", "2005.11401", "2004.04906"
@@ -86,3 +88,23 @@ def test_neither_paper_nor_text_is_refused(searcher: Searcher, text: str | None)
 def test_scores_are_finite_when_near_and_away_cancel_out(searcher: Searcher) -> None:
     found = similar(searcher, [LORA], [LORA], top_k=100)
     assert np.isfinite([one.hit.score for one in found.hits]).all()
+
+
+@pytest.mark.parametrize(("weight", "leg"), [(0.0, Leg.LEXICAL), (1.0, Leg.DENSE)])
+def test_a_leg_of_no_weight_is_off(searcher: Searcher, weight: float, leg: Leg) -> None:
+    settings = SearchGroup(similar_lexical_weight=weight)
+    found = similar(Searcher(searcher.snapshot, settings), [LORA])
+    assert found.legs[leg] is Status.OFF
+    assert len(found.hits) == 10
+
+
+@pytest.mark.parametrize(
+    "name", [f"https://arxiv.org/abs/{LORA}", f"https://arxiv.org/pdf/{LORA}v2", f"{LORA}v1"]
+)
+def test_a_paper_may_be_named_as_people_do(searcher: Searcher, name: str) -> None:
+    assert _ids(similar(searcher, [name])) == _ids(similar(searcher, [LORA]))
+
+
+def test_what_many_papers_say_is_no_reason(searcher: Searcher) -> None:
+    for one in similar(searcher, [LORA], top_k=20).hits:
+        assert all(len(word) > 1 and not word.isdigit() for word in one.because.terms)

@@ -83,7 +83,7 @@ def service(digests: Path, tmp_path: Path) -> Iterator[Service]:
 
 
 def test_it_greets_with_its_address_and_stops_when_told(service: Service) -> None:
-    assert "serves 1 papers" in service.greeting
+    assert "serves 1 paper " in service.greeting
     assert service.search("강화 학습")["papers"][0]["id"] == "2405.00001"
     assert service.stop() == 0
 

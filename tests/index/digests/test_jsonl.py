@@ -266,3 +266,18 @@ def test_a_paper_without_a_date_is_kept_and_reported_as_in_markdown(day: str | N
     assert (paper.date, paper.dates) == (None, ())
     assert (first.id, last.id) == ("2407.00000", "2407.00002")
     assert (problem.line, problem.reason) == (2, f"no date for “{paper.title}”")
+
+
+@pytest.mark.parametrize("votes", [10**9 + 1, 99999999999, -1, True, 1.5])
+def test_votes_beyond_what_is_kept_are_reported(votes: object) -> None:
+    papers, [problem] = read_jsonl("\n".join([GOOD, row(votes=votes), LAST]), "a.jsonl")
+    assert [paper.id for paper in papers] == ["2407.00000", "2407.00002"]
+    assert "“votes” should be" in problem.reason
+
+
+@pytest.mark.parametrize("text", ["- ", " \n ", "-\n- \n"])
+def test_a_section_of_bullets_alone_is_none(text: str) -> None:
+    line = row(sections=[{"name": "n", "text": text}])
+    papers, [problem] = read_jsonl("\n".join([GOOD, line, LAST]), "a.jsonl")
+    assert [paper.id for paper in papers] == ["2407.00000", "2407.00002"]
+    assert "a paper without sections" in problem.reason

@@ -551,6 +551,7 @@ def test_text_before_a_heading_that_is_too_long_is_noted() -> None:
 SLOW = {
     "votes": "Vote: x" + " " * 900_000 + "x",
     "image": "![](" + "a" * 900_000,
+    "spaces in an image": "![](" + " " * 900_000 + "x",
     "link": "[" + "](" * 450_000,
     "tags": "<a" + "<" * 900_000,
     "name": "#### a" + " " * 900_000 + "b",

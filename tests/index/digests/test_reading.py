@@ -224,14 +224,14 @@ def test_remarks_are_problems_and_notes(tmp_path: Path) -> None:
     assert [str(note) for note in found.notes] == ["a.md:1: a line outside of any paper"]
 
 
-def test_progress_is_told_after_each_file(tmp_path: Path) -> None:
+def test_progress_is_told_before_all_and_after_each_file(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         (tmp_path / f"{number}.md").write_text(digest(number=number), encoding="utf-8")
     (tmp_path / "2.md").write_bytes(b"")
     told: list[tuple[int, int]] = []
     on_file: Callable[[int, int], None] = lambda done, total: told.append((done, total))  # noqa: E731
     read_digests([tmp_path], on_file)
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 # Places in the file

@@ -208,6 +208,12 @@ class TestSentenceTransformers:
         other = open_encoder(EncoderSettings(kind, str(tmp_path / "other")))
         assert one.fingerprint != other.fingerprint
 
+    def test_a_parameter_without_dimensions_has_a_fingerprint_too(self, tiny_model: Path) -> None:
+        encoder = open_encoder(EncoderSettings(EncoderKind.SENTENCE_TRANSFORMERS, str(tiny_model)))
+        scale = torch.nn.Parameter(torch.tensor(1.0))
+        encoder._model.register_parameter("logit_scale", scale)  # type: ignore[attr-defined]
+        assert encoder.fingerprint
+
     @pytest.mark.parametrize("name", ["/no/such/model", "nobody/has-this-model"])
     def test_a_model_that_is_not_there_is_an_error_that_names_it(self, name: str) -> None:
         with pytest.raises(EncoderError, match=name):

@@ -274,3 +274,17 @@ def test_endless_words_are_read_in_parts_and_keep_their_places(
 )
 def test_a_clause_is_no_sentence(sentence: str) -> None:
     assert sentences(f"{sentence} 다음 문장이다!") == [sentence, "다음 문장이다!"]
+
+
+def test_a_very_long_text_is_read_in_blocks_that_lose_nothing(
+    kiwi: Analyzer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join(f"{n}번째 문장은 대조 학습을 다룬다." for n in range(2_000))
+    whole = kiwi.analyze(text[:9_000])
+    parts = kiwi.analyze(text)
+    assert len(text) > 40_000
+    same = [term for term in parts.terms if term.end <= 8_900]
+    assert same == [term for term in whole.terms if term.end <= 8_900]
+    assert len(parts.sentences) == 2_000
+    assert [text[s:e] for s, e in parts.sentences][1_999] == "1999번째 문장은 대조 학습을 다룬다."
+    assert sum(term.text == "대조" for term in parts.terms) == 2_000

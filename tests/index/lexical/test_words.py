@@ -183,3 +183,8 @@ def test_a_name_is_found_however_it_is_joined(names: list[str]) -> None:
 def test_acronyms_that_look_like_foreign_function_words_stay() -> None:
     assert terms("MIT OS SE") == ["mit", "os", "se"]
     assert terms("mit os se") == []
+
+
+def test_a_title_in_capitals_has_the_terms_of_the_title() -> None:
+    title = "Efficient Memory Management for Large Language Models"
+    assert terms(title.upper()) == terms(title)

@@ -87,7 +87,11 @@ class TestSearch:
             ({"query": "a", "top_k": 0}, "top_k", "greater than or equal to 1"),
             ({"query": "a", "top_k": 101}, "top_k", "less than or equal to 100"),
             ({"query": "a", "top_k": "many"}, "top_k", "integer"),
-            ({"query": "a", "top_k": 1e400}, "top_k", "finite"),
+            ({"query": "a", "top_k": 1e400}, "top_k", "integer"),
+            ({"query": "a", "top_k": "10"}, "top_k", "integer"),
+            ({"query": "a", "top_k": True}, "top_k", "integer"),
+            ({"query": "a", "filters": {"since": 0}}, "filters.since", "2024-07-16"),
+            ({"query": "a", "filters": {"until": "1720051200"}}, "filters.until", "2024-07-16"),
             ({"query": "a", "passages_per_paper": -1}, "passages_per_paper", "greater than"),
             ({"query": "a", "topk": 3}, "topk", "no such field"),
             ({"query": "a", "filters": {"since": "yesterday"}}, "filters.since", "date"),
@@ -127,7 +131,22 @@ class TestSearch:
     def test_half_a_surrogate_pair_is_refused(self, client: TestClient) -> None:
         headers = {"content-type": "application/json"}
         reply = client.post("/v1/search", content=b'{"query": "a\\ud800"}', headers=headers)
-        assert "surrogate" in _problem(reply, 422)["detail"]
+        assert _problem(reply, 422)["errors"][0]["field"] == "query"
+
+    def test_a_body_that_is_not_sent_as_json_is_told_how_to_send_it(
+        self, client: TestClient
+    ) -> None:
+        reply = client.post("/v1/search", content=b'{"query": "a"}')
+        assert "application/json" in _problem(reply, 415)["detail"]
+
+    def test_a_body_that_is_too_large_is_refused_unread(self, client: TestClient) -> None:
+        headers = {"content-type": "application/json"}
+        large = b'{"query": [' + b"1," * 600_000 + b"1]}"
+        _problem(client.post("/v1/search", content=large, headers=headers), 413)
+        parts = (b" " * 100_000 for _ in range(20))  # without a length
+        _problem(client.post("/v1/search", content=parts, headers=headers), 413)
+        fits = b'{"query": "a"' + b" " * 900_000 + b"}"
+        assert client.post("/v1/search", content=fits, headers=headers).status_code == 200
 
 
 class TestAsk:
@@ -351,6 +370,43 @@ class TestVersions:
                     break
                 served.wait(0.05)
             assert served.is_set()
+
+    def test_an_empty_key_in_the_settings_is_none(self, two: tuple[Store, str, str]) -> None:
+        store, first, _ = two
+        for key in ("", "  "):
+            settings = Settings.model_validate({"data": store.folder, "server": {"admin_key": key}})
+            live = Live(store, settings.search)
+            live.refresh()
+            client = TestClient(create_app(live, settings), raise_server_exceptions=False)
+            for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {key}"}):
+                _problem(client.post(f"/v1/index/versions/{first}/activate", headers=headers), 403)
+
+    def test_a_version_is_tried_again_after_any_failure(
+        self, two: tuple[Store, str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, first, _ = two
+        monkeypatch.setattr(live_module, "WATCH_SECONDS", 0.02)
+        opened, tries = store.open_live, []
+
+        def fail_at_first() -> Snapshot:
+            tries.append(1)
+            if len(tries) < 3:
+                raise MemoryError("for the test")
+            return opened()
+
+        with self._client(store) as client:
+            monkeypatch.setattr(
+                client.app.state.live.store,  # type: ignore[attr-defined]
+                "open_live",
+                fail_at_first,
+            )
+            store.activate(first)
+            for _ in range(100):
+                if client.get("/v1/papers/2401.00001").json()["index_version"] == first:
+                    break
+                threading.Event().wait(0.05)
+            assert client.get("/v1/papers/2401.00001").json()["index_version"] == first
+            assert len(tries) == 3
 
     def test_a_broken_version_is_not_taken_up(
         self, two: tuple[Store, str, str], monkeypatch: pytest.MonkeyPatch
