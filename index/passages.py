@@ -54,8 +54,8 @@ def cut_section(text: str, sentences: Sequence[Span]) -> list[tuple[Span, list[S
 
 
 def has_words(text: str) -> bool:
-    """Whether a text says anything, so that it has passages."""
-    return any(c.isalnum() for c in text)
+    """Whether anything but white space and bullets is in a text, so that it has passages."""
+    return bool(cut_section(text, ()))
 
 
 def plain(text: str) -> str:

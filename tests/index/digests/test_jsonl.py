@@ -275,7 +275,7 @@ def test_votes_beyond_what_is_kept_are_reported(votes: object) -> None:
     assert "“votes” should be" in problem.reason
 
 
-@pytest.mark.parametrize("text", ["- ", " \n ", "-\n- \n"])
+@pytest.mark.parametrize("text", ["- ", " \n ", "- \n- \n"])
 def test_a_section_of_bullets_alone_is_none(text: str) -> None:
     line = row(sections=[{"name": "n", "text": text}])
     papers, [problem] = read_jsonl("\n".join([GOOD, line, LAST]), "a.jsonl")
