@@ -86,7 +86,7 @@ def _groups(pairs: Sequence[Pair]) -> list[tuple[str, list[Pair]]]:
     return groups
 
 
-def _measure(measures: Iterable[ir_measures.Measure], pairs: Sequence[Pair]) -> dict[str, float]:
+def _measure(measures: Sequence[ir_measures.Measure], pairs: Sequence[Pair]) -> dict[str, float]:
     wanted = [
         ir_measures.Qrel(str(number), paper, grade)
         for number, (question, _) in enumerate(pairs)
@@ -97,8 +97,8 @@ def _measure(measures: Iterable[ir_measures.Measure], pairs: Sequence[Pair]) -> 
         for number, (_, reply) in enumerate(pairs)
         for rank, hit in enumerate(reply.found.hits)
     ]
-    totals = ir_measures.calc_aggregate(list(measures), wanted, found)
-    return {_name(measure): round(float(value), 4) for measure, value in totals.items()}
+    totals = ir_measures.calc_aggregate(measures, wanted, found)
+    return {_name(measure): round(float(totals[measure]), 4) for measure in measures}
 
 
 def _name(measure: ir_measures.Measure) -> str:

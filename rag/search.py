@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from rag.legs import Floats, Leg, Query, Status, dense_scores, lexical_scores, s
 from rag.settings import SearchGroup
 
 NO_FILTERS = Filters()
+_NUMBER = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,16 @@ class Searcher:
         query = Query()
         lexical, dense = self.run_legs(text, query, allowed)
         scores = self.fuse(lexical, dense)
+        named = self._named(text)
+        if named:  # by their numbers: whoever does that wants these papers
+            scores[named] += scores.max() - scores.min() + 1
         rows = best_rows(scores, top_k or self.settings.top_k, allowed)
         return Found(self.make_hits(rows, scores, query, passages_per_paper, allowed), query)
+
+    def _named(self, text: str) -> list[int]:
+        """The rows of the papers whose arXiv numbers stand in the text."""
+        rows = (self.snapshot.row_of(name) for name in _NUMBER.findall(text))
+        return [row for row in dict.fromkeys(rows) if row is not None]
 
     def run_legs(
         self, text: str, query: Query, allowed: Allowed | None
@@ -130,7 +140,7 @@ class Searcher:
             raise LegsFailedError("no leg of the search is working; see the log")
         if lexical is None or dense is None:
             only = dense if lexical is None else lexical
-            return only if only is not None else np.zeros(0, np.float32)
+            return only.copy() if only is not None else np.zeros(0, np.float32)
         return (weight * lexical + (1 - weight) * dense).astype(np.float32)
 
     def make_hits(

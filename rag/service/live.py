@@ -56,7 +56,8 @@ class Live:
             searcher = Searcher(self.store.open_live(), self._settings)
             searcher.search(_WARM_UP)  # the first query loads the encoder and the analyser
             self._searcher = searcher
-            log.info("serving version %s", searcher.snapshot.version)
+            if served:
+                log.info("version %s is served from now on", searcher.snapshot.version)
 
     def watch(self) -> None:
         """Refresh every second, in a thread of its own, until `close`."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from index.errors import NonmunError
@@ -220,3 +221,8 @@ def get_ready(live: Annotated[Live, Depends(_live)]) -> Any:
 def get_root() -> RedirectResponse:
     """Show what can be asked."""
     return RedirectResponse("/docs")
+
+
+for _route in (*v1.routes, *operations.routes):
+    if isinstance(_route, APIRoute):  # the docs show what a route does, not its function's name
+        _route.summary = _route.description.split("\n")[0].rstrip(".")

@@ -85,7 +85,7 @@ class Filters(Request):
 class SearchRequest(Request):
     """What to look for."""
 
-    query: QueryText
+    query: QueryText = Field(examples=["검색한 문서를 참고해 답하는 모델"])
     top_k: TopK = 10
     passages_per_paper: int = Field(3, strict=True, ge=0, le=MAX_PASSAGES)
     filters: Filters = Filters()
@@ -94,7 +94,7 @@ class SearchRequest(Request):
 class AskRequest(Request):
     """What to answer."""
 
-    question: QueryText
+    question: QueryText = Field(examples=["How can a model be fine-tuned with few parameters?"])
     top_k: TopK = 10
     filters: Filters = Filters()
 
@@ -104,7 +104,7 @@ class SimilarRequest(Request):
 
     ids: Names = []
     not_ids: Names = []
-    text: Notes | None = None
+    text: Notes | None = Field(None, examples=["밀집 벡터로 문서를 찾는다"])
     top_k: TopK = 10
     filters: Filters = Filters()
 

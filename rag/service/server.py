@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -25,6 +26,8 @@ def serve(settings: Settings, on_ready: Callable[[str, Live], None]) -> None:
     Raises:
         NonmunError: The address is taken, or there is no index to serve.
     """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("rag").setLevel(logging.INFO)
     host, port = settings.server.host, settings.server.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as taken:

@@ -35,7 +35,6 @@ def _ids(found: Found) -> list[str]:
         ("RoPE", "2104.09864"),
         ("QLoRA", "2305.14314"),
         ("Segment Anything", "2304.02643"),
-        ("2004.04906", "2004.04906"),
         ("SWE-bench", "2310.06770"),
         ("swe bench", "2310.06770"),
     ],
@@ -44,6 +43,27 @@ def test_the_paper_that_answers_is_among_the_first_three(
     searcher: Searcher, query: str, paper: str
 ) -> None:
     assert paper in _ids(searcher.search(query, top_k=3))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "2004.04906",
+        "arXiv:2004.04906v3",
+        "https://arxiv.org/abs/2004.04906",
+        "https://arxiv.org/pdf/2004.04906.pdf",
+        "2004.04906의 핵심은 무엇인가?",
+    ],
+)
+def test_a_paper_that_is_named_by_its_number_comes_first(searcher: Searcher, query: str) -> None:
+    assert _ids(searcher.search(query))[0] == "2004.04906"
+    scores = [hit.score for hit in searcher.search(query).hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_several_papers_named_by_number_come_before_all_others(searcher: Searcher) -> None:
+    found = searcher.search("LoRA와 2004.04906, 2106.09685 그리고 9999.99999를 비교하면?")
+    assert set(_ids(found)[:2]) == {"2004.04906", "2106.09685"}
 
 
 def test_hits_and_their_passages_come_best_first(searcher: Searcher) -> None:
