@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.content import ANALYSIS, Content
+from index.content import ANALYSIS, Content, Cut
 from index.encoders import Encoder, EncoderSettings
 from index.errors import EncoderError
 from index.labels import Labels
@@ -23,6 +23,15 @@ from index.records import Records
 from index.vectors import FaissIndex
 
 _TITLES_COMPARED = 2_000  # enough for a percentile; more would cost on a large corpus
+
+
+class _Place(NamedTuple):
+    """A passage: the row of its paper, its section's number, its own in there, its content."""
+
+    paper: int
+    section: int
+    number: int
+    cut: Cut
 
 
 def write_snapshot(
@@ -44,45 +53,34 @@ def write_snapshot(
     Raises:
         EncoderError: A vector is missing or not finite.
     """
-    cuts = [
-        (row, section, number, cut)
+    places = [
+        _Place(row, section, number, cut)
         for row, paper in enumerate(papers)
         for section, one in enumerate(paper.sections)
         for number, cut in enumerate(content.sections[one.text])
     ]
-    vectors = _stack([cut.vector for *_, cut in cuts], encoder.dimension)
+    vectors = _stack([place.cut.vector for place in places], encoder.dimension)
     titles = _stack([content.titles[paper.title].vector for paper in papers], encoder.dimension)
     FaissIndex.write(vectors, folder)
+    np.save(folder / LAYOUT.titles, titles, allow_pickle=False)
+    np.save(folder / LAYOUT.moments, _moments(vectors), allow_pickle=False)
     (folder / LAYOUT.lexical).mkdir()
     Lexicon.write(
         folder / LAYOUT.lexical,
         [content.titles[paper.title].terms for paper in papers],
         [_names(paper) for paper in papers],
-        [cut.terms for *_, cut in cuts],
-        [row for row, *_ in cuts],
+        [place.cut.terms for place in places],
+        [place.paper for place in places],
     )
     _write_papers(folder, papers)
-    section_names = [papers[row].sections[section].name for row, section, *_ in cuts]
-    Labels.write([[name] for name in section_names], *_label_files(folder, "sections"))
-    sentences = [span for *_, cut in cuts for span in cut.sentences]
-    arrays: dict[str, npt.NDArray[Any]] = {
-        LAYOUT.passages: np.array([(r, s, n, *c.span) for r, s, n, c in cuts], np.int32),
-        LAYOUT.sentences: np.array(sentences, np.int32).reshape(-1, 2),
-        LAYOUT.sentence_offsets: np.cumsum(
-            [0, *(len(cut.sentences) for *_, cut in cuts)], dtype=np.int64
-        ),
-        LAYOUT.titles: titles,
-        LAYOUT.moments: _moments(vectors),
-    }
-    for name, array in arrays.items():
-        np.save(folder / name, array, allow_pickle=False)
+    _write_passages(folder, papers, places)
     return seal(
         folder,
         Manifest(
             version="",
             format=FORMAT,
             papers=len(papers),
-            passages=len(cuts),
+            passages=len(places),
             encoder=settings.as_json(),
             fingerprint=encoder.fingerprint,
             dimension=encoder.dimension,
@@ -136,6 +134,21 @@ def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
     dates = [[day.isoformat() for day in paper.dates] for paper in papers]
     Labels.write(dates, *_label_files(folder, "dates"))
     Labels.write([paper.flags for paper in papers], *_label_files(folder, "flags"))
+
+
+def _write_passages(folder: Path, papers: Sequence[Paper], places: Sequence[_Place]) -> None:
+    names = [papers[place.paper].sections[place.section].name for place in places]
+    Labels.write([[name] for name in names], *_label_files(folder, "sections"))
+    rows = [(place.paper, place.section, place.number, *place.cut.span) for place in places]
+    sentences = [span for place in places for span in place.cut.sentences]
+    counts = [0, *(len(place.cut.sentences) for place in places)]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        LAYOUT.passages: np.array(rows, np.int32),
+        LAYOUT.sentences: np.array(sentences, np.int32).reshape(-1, 2),
+        LAYOUT.sentence_offsets: np.cumsum(counts, dtype=np.int64),
+    }
+    for name, array in arrays.items():
+        np.save(folder / name, array, allow_pickle=False)
 
 
 def _label_files(folder: Path, name: str) -> tuple[Path, Path]:

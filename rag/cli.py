@@ -7,6 +7,7 @@ import sys
 from datetime import date, datetime
 from importlib import metadata
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -135,11 +136,13 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find papers and passages."""
-    searcher, _ = _open(data, profile)
-    found = searcher.search(query, top_k, None, _filters(since, until, min_votes, author, section))
     from rag import printing
 
-    printing.found(found, searcher.snapshot.version, as_json)
+    searcher, _ = _open(data, profile)
+    filters = _filters(since, until, min_votes, author, section)
+    begin = perf_counter()
+    found = searcher.search(query, top_k, None, filters)
+    printing.found(found, searcher.snapshot.version, _since(begin), as_json)
 
 
 @app.command()
@@ -161,8 +164,9 @@ def ask(
 
     searcher, settings = _open(data, profile)
     filters = _filters(since, until, min_votes, author, section)
+    begin = perf_counter()
     asked = run_ask(searcher, question, top_k, filters, settings.answer)
-    printing.asked(asked, searcher.snapshot.version, as_json)
+    printing.asked(asked, searcher.snapshot.version, _since(begin), as_json)
 
 
 @app.command()
@@ -192,8 +196,9 @@ def similar(
 
     searcher, _ = _open(data, profile)
     filters = _filters(since, until, min_votes, author, section)
+    begin = perf_counter()
     found = run_similar(searcher, ids or [], not_ids or [], text, top_k, filters)
-    printing.similar(found, searcher.snapshot.version, as_json)
+    printing.similar(found, searcher.snapshot.version, _since(begin), as_json)
 
 
 @app.command()
@@ -297,6 +302,10 @@ def _open(data: Path | None, profile: Path | None) -> tuple[Searcher, Settings]:
 
     settings = _settings(data, profile)
     return Searcher(Store(settings.data).open_live(), settings.search), settings
+
+
+def _since(begin: float) -> float:
+    return round((perf_counter() - begin) * 1000, 3)
 
 
 def _filters(

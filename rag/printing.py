@@ -117,10 +117,10 @@ def plan(result: Plan, reading: Reading, as_json: bool) -> None:
             print(f"  {sign} and {len(ids) - _SHOWN:,} more")
 
 
-def found(result: Found, version: str, as_json: bool) -> None:
+def found(result: Found, version: str, took_ms: float, as_json: bool) -> None:
     """What a search found."""
     if as_json:
-        _print_reply(replies.search_reply(result, version, 0.0))
+        _print_reply(replies.search_reply(result, version, took_ms))
         return
     console = _console()
     _legs(console, {str(leg): str(status) for leg, status in result.legs.items()})
@@ -130,10 +130,10 @@ def found(result: Found, version: str, as_json: bool) -> None:
         _hit(console, number, hit)
 
 
-def asked(result: Asked, version: str, as_json: bool) -> None:
+def asked(result: Asked, version: str, took_ms: float, as_json: bool) -> None:
     """What was answered."""
     if as_json:
-        _print_reply(replies.ask_reply(result, version, 0.0))
+        _print_reply(replies.ask_reply(result, version, took_ms))
         return
     console = _console()
     console.print(Text(result.answer.text, "bold"))
@@ -149,10 +149,10 @@ def asked(result: Asked, version: str, as_json: bool) -> None:
         _numbered(console, number, hit)
 
 
-def similar(result: Similar, version: str, as_json: bool) -> None:
+def similar(result: Similar, version: str, took_ms: float, as_json: bool) -> None:
     """What papers are similar."""
     if as_json:
-        _print_reply(replies.similar_reply(result, version, 0.0))
+        _print_reply(replies.similar_reply(result, version, took_ms))
         return
     console = _console()
     for number, one in enumerate(result.hits, 1):
