@@ -43,7 +43,7 @@ def measure_build(corpus: Path, data: Path) -> str:
     counts = (
         f"{report['entries']:,} entries in {report['files']:,} files, {report['papers']:,} papers,"
         f" {report['passages']:,} passages, {len(report['problems'])} problems,"
-        f" {len(report['notes'])} notes."
+        f" {len(report['notes'])} noted."
     )
     return f"{counts}\n\n{table(head, rows)}"
 
