@@ -30,6 +30,7 @@ class Report:
 
     started: str
     finished: str = ""
+    before: str | None = None  # the version that was live
     files: int = 0
     entries: int = 0
     papers: int = 0
@@ -128,6 +129,7 @@ class _Build:
         with self.store.staging() as folder:
             self.progress.stage("load", 1)
             encoder = open_encoder(self.settings)
+            self.report.before = self.store.live()
             live = self._live()
             self.progress.stage("plan", 1)
             self.report.plan = make_plan(reading.papers, live)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rag.search import Searcher
     from rag.settings import Settings
 
+_INTERRUPTED = 130  # what typer exits with after Ctrl-C
+
 app = typer.Typer(
     name="nonmun",
     no_args_is_help=True,
@@ -281,13 +283,15 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         sys.stderr.close()
         sys.exit(1)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            typer.echo("nonmun: stopped", err=True)
+        raise
 
 
-def _fail(reason: str, status: int = 1) -> NoReturn:
+def _fail(reason: str) -> NoReturn:
     typer.echo(f"nonmun: {reason}", err=True)
-    sys.exit(status)
+    sys.exit(1)
 
 
 def _settings(data: Path | None, profile: Path | None, **options: Any) -> Settings:

@@ -99,6 +99,9 @@ def built(result: Built, as_json: bool) -> None:
     )
     if report.plan:
         print(_changes(report.plan))
+        kept = len(report.plan.changed) + report.plan.unchanged
+        if report.before and len(report.plan.removed) > kept:
+            print(f"Most papers are gone; to have them back: nonmun rollback {report.before}")
 
 
 def plan(result: Plan, reading: Reading, as_json: bool) -> None:

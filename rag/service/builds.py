@@ -85,7 +85,7 @@ class Builds:
                 encoding="utf-8",
                 errors="replace",
             )
-            with suppress(OSError):
+            with suppress(OSError, AttributeError):  # no such thing on Windows
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
             build = Build(uuid.uuid4().hex[:12], BuildState.RUNNING, datetime.now(UTC))
             self._builds[build.id] = build

@@ -164,6 +164,17 @@ class TestBuild:
         assert "broken.md:1" in run.err
         assert not (tmp_path / "other" / "live").exists()
 
+    def test_losing_most_papers_says_how_to_go_back(
+        self, run: Run, digest: Path, tmp_path: Path, samples: Path
+    ) -> None:
+        data = tmp_path / "data"
+        run("build", samples, "--data", data)
+        before = Store(data).live()
+        assert run("build", digest, "--data", data) == 0
+        assert f"nonmun rollback {before}" in run.out
+        assert run("build", digest, "--data", data) == 0
+        assert "rollback" not in run.out
+
     def test_a_missing_source_beside_a_good_one_is_a_problem(
         self, run: Run, digest: Path, tmp_path: Path
     ) -> None:

@@ -123,3 +123,22 @@ def test_a_build_is_taken_up_while_clients_ask(
         (version, "확산 모형과 강화 학습을 잇는다."),
     }
     assert service.stop() == 0
+
+
+def test_a_build_that_is_stopped_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+    samples = Path(__file__).parents[2] / "index" / "samples"
+    process = subprocess.Popen(
+        [*COMMAND, "build", str(samples), "--data", str(tmp_path / "data")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("analyse"):
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    assert process.wait(timeout=20) == 130
+    assert "nonmun: stopped" in rest
+    assert "Traceback" not in rest
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["build.lock"]
