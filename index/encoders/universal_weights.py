@@ -64,7 +64,7 @@ def load_weights() -> Weights:
 
 
 class Tokenizer:
-    """The universal encoder's vocabulary by the original sentencepiece, 20 times as fast.
+    """The universal encoder's vocabulary by the original sentencepiece, 7 times as fast.
 
     The package's own tokenizer gives a token to every unknown character where sentencepiece
     gives one to a run of them; this follows the package, so that the vectors are the same.
