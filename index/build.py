@@ -130,7 +130,7 @@ class _Build:
             self.progress.stage("load", 1)
             encoder = open_encoder(self.settings)
             self.report.before = self.store.live()
-            live = self._live()
+            live = self.store.usable_live()
             self.progress.stage("plan", 1)
             self.report.plan = make_plan(reading.papers, live)
             content = (
@@ -152,17 +152,9 @@ class _Build:
             Snapshot.open(folder)
             self._write_report(folder, reading)
             self.progress.stage("publish", 1)
-            self.store.publish(folder, manifest)
+            path = self.store.publish(folder, manifest)
             self.progress.end()
-        path = self.store.folder / "versions" / manifest.version
         return Built(manifest.version, path, self.report, reading)
-
-    def _live(self) -> Snapshot | None:
-        """The live snapshot to carry over from; a broken one is as good as none."""
-        try:
-            return self.store.open_live() if self.store.live() else None
-        except SnapshotError:
-            return None
 
     @staticmethod
     def _fits(live: Snapshot, encoder: Encoder) -> bool:

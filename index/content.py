@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -80,9 +81,9 @@ class Content:
         progress.stage("analyse", len(new_sections) + len(new_titles))
         if not new_sections and not new_titles:
             return
-        analyzer = Analyzer()  # not kept: it is 230 MB that the encoder needs next
+        analyzer = Analyzer()  # not kept: it is 300 MB that the encoder needs next
         found = analyzer.analyze_all([*new_sections, *new_titles])
-        for text, one in zip(new_sections, found, strict=False):
+        for text, one in zip(new_sections, islice(found, len(new_sections)), strict=True):
             self.sections[text] = [
                 Cut(span, sentences, _within(one.terms, span))
                 for span, sentences in cut_section(text, one.sentences)

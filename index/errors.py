@@ -13,6 +13,10 @@ class SnapshotError(NonmunError):
     """A snapshot is missing, broken or from another version of nonmun."""
 
 
+class UnknownVersionError(SnapshotError):
+    """A version that is not published."""
+
+
 class EncoderError(NonmunError):
     """An encoder could not be loaded, or is not the one a snapshot was built with."""
 

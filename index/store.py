@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from index.errors import SnapshotError
+from index.errors import SnapshotError, UnknownVersionError
 from index.manifest import LAYOUT, Manifest, read_manifest, sync, verify_files
 from index.snapshot import Snapshot
 
@@ -69,6 +69,13 @@ class Store:
             )
         return self._open(version)
 
+    def usable_live(self) -> Snapshot | None:
+        """The live snapshot to build on; a broken one is as good as none."""
+        try:
+            return self.open_live() if self.live() else None
+        except SnapshotError:
+            return None
+
     def versions(self) -> list[Version]:
         """All published snapshots whose manifest can be read, newest build first."""
         live = self.live()
@@ -89,12 +96,15 @@ class Store:
         """Make a published version live: roll back, or forward again.
 
         Raises:
-            SnapshotError: There is no such version, or it is broken; nothing has changed.
+            UnknownVersionError: There is no such version.
+            SnapshotError: It is broken. In both cases nothing has changed.
         """
         there = [one.version for one in self.versions()]
         if version not in there:
             listed = ", ".join(there) or "none"
-            raise SnapshotError(f"no version {version!r} in {self.folder}; there are: {listed}")
+            raise UnknownVersionError(
+                f"no version {version[:100]!r} in {self.folder}; there are: {listed}"
+            )
         self._open(version)
         self._point_at(version)
 
@@ -124,10 +134,13 @@ class Store:
         finally:
             lock.release()
 
-    def publish(self, staged: Path, manifest: Manifest) -> None:
+    def publish(self, staged: Path, manifest: Manifest) -> Path:
         """Move a sealed snapshot to its place and make it live, by one rename each.
 
         Where the same contents are published already, they only become live.
+
+        Returns:
+            The published folder.
         """
         target = self._path(manifest.version)
         target.parent.mkdir(exist_ok=True)
@@ -141,6 +154,7 @@ class Store:
             staged.rename(target)
             sync(target.parent)
         self._point_at(manifest.version)
+        return target
 
     def _point_at(self, version: str) -> None:
         aside = self.folder / f"{_LIVE}.new"

@@ -15,8 +15,7 @@ from index.content import ANALYSIS, Content, Cut
 from index.encoders import Encoder, EncoderSettings
 from index.errors import EncoderError
 from index.labels import Labels
-from index.lexical import Lexicon
-from index.lexical.words import latin_terms
+from index.lexical import Lexicon, latin_terms
 from index.manifest import FORMAT, LAYOUT, Manifest, seal
 from index.papers import Paper
 from index.records import Records

@@ -108,7 +108,7 @@ def _coverage(searcher: Searcher, found: Found) -> float:
 def _cite(searcher: Searcher, found: Found, hit: PassageHit) -> Citation:
     """Cite the sentence nearest to the question, by meaning and by shared terms."""
     passage = hit.passage
-    spans = passage.sentences or ((0, len(passage.text)),)
+    spans = passage.sentences
     shared = np.array(
         [sum(b - a for a, b in hit.highlights if s <= a and b <= e) / (e - s) for s, e in spans]
     )

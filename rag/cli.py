@@ -7,12 +7,13 @@ import sys
 from datetime import date, datetime
 from importlib import metadata
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from index.errors import NonmunError
+from rag.bounds import MAX_TOP_K
+from rag.clock import Clock
 
 if TYPE_CHECKING:
     from rag.filters import Filters
@@ -56,7 +57,7 @@ Profile = Annotated[
     typer.Option("--profile", help="YAML file of settings.  [env: NONMUN_PROFILE]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP service replies.")]
-TopK = Annotated[int | None, typer.Option("--top-k", min=1, max=100, help="How many papers.")]
+TopK = Annotated[int | None, typer.Option("--top-k", min=1, max=MAX_TOP_K, help="How many papers.")]
 Since = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or later."),
@@ -107,8 +108,7 @@ def build(
     with printing.BuildProgress() as progress:
         if plan:
             reading = read_sources(sources, strict, progress)
-            live = store.open_live() if store.live() else None
-            planned = make_plan(reading.papers, live)
+            planned = make_plan(reading.papers, store.usable_live())
         else:
             built = run_build(
                 sources,
@@ -142,9 +142,9 @@ def search(
 
     searcher, _ = _open(data, profile)
     filters = _filters(since, until, min_votes, author, section)
-    begin = perf_counter()
+    clock = Clock()
     found = searcher.search(query, top_k, None, filters)
-    printing.found(found, searcher.snapshot.version, _since(begin), as_json)
+    printing.found(found, searcher.snapshot.version, clock.ms(), as_json)
 
 
 @app.command()
@@ -166,9 +166,9 @@ def ask(
 
     searcher, settings = _open(data, profile)
     filters = _filters(since, until, min_votes, author, section)
-    begin = perf_counter()
+    clock = Clock()
     asked = run_ask(searcher, question, top_k, filters, settings.answer)
-    printing.asked(asked, searcher.snapshot.version, _since(begin), as_json)
+    printing.asked(asked, searcher.snapshot.version, clock.ms(), as_json)
 
 
 @app.command()
@@ -198,9 +198,9 @@ def similar(
 
     searcher, _ = _open(data, profile)
     filters = _filters(since, until, min_votes, author, section)
-    begin = perf_counter()
+    clock = Clock()
     found = run_similar(searcher, ids or [], not_ids or [], text, top_k, filters)
-    printing.similar(found, searcher.snapshot.version, _since(begin), as_json)
+    printing.similar(found, searcher.snapshot.version, clock.ms(), as_json)
 
 
 @app.command()
@@ -306,10 +306,6 @@ def _open(data: Path | None, profile: Path | None) -> tuple[Searcher, Settings]:
 
     settings = _settings(data, profile)
     return Searcher(Store(settings.data).open_live(), settings.search), settings
-
-
-def _since(begin: float) -> float:
-    return round((perf_counter() - begin) * 1000, 3)
 
 
 def _filters(

@@ -1,4 +1,4 @@
-"""What a question can be refused for."""
+"""What a request can be refused for."""
 
 from index.errors import NonmunError
 

@@ -24,6 +24,7 @@ from rich.text import Text
 from index.digests import Problem, Reading
 from index.store import Version
 from rag.answer import Asked
+from rag.legs import Leg, Status
 from rag.search import Found, Hit, PassageHit
 from rag.service import replies
 from rag.similar import Similar
@@ -126,7 +127,7 @@ def found(result: Found, version: str, took_ms: float, as_json: bool) -> None:
         _print_reply(replies.search_reply(result, version, took_ms))
         return
     console = _console()
-    _legs(console, {str(leg): str(status) for leg, status in result.legs.items()})
+    _legs(console, result.legs)
     if not result.hits:
         console.print("No paper passes the filters.")
     for number, hit in enumerate(result.hits, 1):
@@ -139,6 +140,7 @@ def asked(result: Asked, version: str, took_ms: float, as_json: bool) -> None:
         _print_reply(replies.ask_reply(result, version, took_ms))
         return
     console = _console()
+    _legs(console, result.found.legs)
     console.print(Text(result.answer.text, "bold"))
     titles = {hit.paper.id: hit.paper.title for hit in result.found.hits}
     for one in result.answer.citations:
@@ -158,6 +160,7 @@ def similar(result: Similar, version: str, took_ms: float, as_json: bool) -> Non
         _print_reply(replies.similar_reply(result, version, took_ms))
         return
     console = _console()
+    _legs(console, result.legs)
     for number, one in enumerate(result.hits, 1):
         _numbered(console, number, one.hit)
         reasons = [", ".join(one.because.terms)] if one.because.terms else []
@@ -287,8 +290,8 @@ def _facts(hit: Hit) -> str:
     return f"{', '.join(facts)}{flags}"
 
 
-def _legs(console: Console, legs: dict[str, str]) -> None:
-    failed = [leg for leg, status in legs.items() if status == "failed"]
+def _legs(console: Console, legs: dict[Leg, Status]) -> None:
+    failed = [leg for leg, status in legs.items() if status is Status.FAILED]
     if failed:
         console.print(Text(f"These legs failed: {', '.join(failed)}", "red"))
 

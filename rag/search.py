@@ -78,7 +78,7 @@ class Searcher:
         Raises:
             QueryError: There is no word in the text.
         """
-        if not any(c.isalnum() for c in text):
+        if not has_word(text):
             raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
@@ -189,6 +189,11 @@ class Searcher:
         if lexical is None and dense is None:
             return np.zeros(len(rows), np.float32)
         return self.fuse(lexical, dense)
+
+
+def has_word(text: str) -> bool:
+    """Whether there is anything in a text to search for."""
+    return any(c.isalnum() for c in text)
 
 
 def best_rows(scores: Floats, top_k: int, allowed: Allowed | None) -> list[int]:

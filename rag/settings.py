@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from index.encoders import EncoderKind, EncoderSettings
 from index.errors import SettingsError
+from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 
 PREFIX = "NONMUN_"
 PROFILE = f"{PREFIX}PROFILE"
@@ -60,9 +61,11 @@ class SearchGroup(_Group):
     )
     candidates: int = Field(1000, ge=10, le=100_000, description="Passages the dense leg finds")
     top_k: int = Field(
-        10, ge=1, le=100, description="Papers in a reply, unless it is asked for more"
+        10, ge=1, le=MAX_TOP_K, description="Papers in a reply that asks for no number"
     )
-    passages_per_paper: int = Field(3, ge=0, le=20, description="Passages shown of each paper")
+    passages_per_paper: int = Field(
+        3, ge=0, le=MAX_PASSAGES, description="Passages of each, where no number is asked for"
+    )
 
 
 class AnswerGroup(_Group):
@@ -139,7 +142,7 @@ def load_settings(profile: Path | None = None, **options: Any) -> Settings:
         SettingsError: A file, variable or option is wrong; the message names it.
     """
     if profile:
-        os.environ[PROFILE] = str(profile)
+        os.environ[PROFILE] = str(profile)  # a build that the service starts reads it too
     named = os.environ.get(PROFILE)
     if named and not Path(named).is_file():
         raise SettingsError(f"no such profile: {named}")

@@ -11,7 +11,7 @@ from index.snapshot import Snapshot
 from rag.errors import QueryError, UnknownPaperError
 from rag.filters import Allowed, Filters
 from rag.legs import Floats, Leg, Query, Status, dense_scores, standardise
-from rag.search import NO_FILTERS, Hit, Searcher, best_rows
+from rag.search import NO_FILTERS, Hit, Searcher, best_rows, has_word
 
 _AWAY = 0.5  # how much the papers to stay away from count, against those to be near
 _TERMS_SHOWN = 8
@@ -68,7 +68,7 @@ def similar(
     """
     snapshot = searcher.snapshot
     near, away = _rows(snapshot, ids), _rows(snapshot, not_ids)
-    if not near and not (text and any(c.isalnum() for c in text)):
+    if not near and not (text and has_word(text)):
         raise QueryError("name a paper or give a text that the papers should be like")
     allowed = _without(snapshot, filters.apply(snapshot), {*near, *away})
     query = Query(legs=dict.fromkeys(Leg, Status.OFF))

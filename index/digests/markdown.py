@@ -30,9 +30,7 @@ _DAY = re.compile(r"(?:##(?!#)|#(?!\S))\s*(.*)")  # `#1` in a text is no heading
 _ENTRY = re.compile(r"###(?!#)\s*(.*)")
 _LINK = re.compile(r"\[(.*)\]\(\s*<?(\S+?)>?\s*\)\s*")
 _NAMED_HEADING = re.compile(r"#{4,6}(.*)")
-_NAMED = re.compile(
-    r"\s{0,3}(?:[-*+][ \t]+)?(\*{2,3})(?!\*)([^*\n]{1,80}?)(?:\1[ \t]*[:：]|[:：]\1)"
-)
+_NAMED = re.compile(r"(?:[-*+][ \t]+)?(\*{2,3})(?!\*)([^*\n]{1,80}?)(?:\1[ \t]*[:：]|[:：]\1)")
 _BULLET = re.compile(r"\s*[-*+][ \t]+")
 _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})(.*)")
 _RULE = re.compile(r"\s*([-*_])(?:[ \t]*\1){2,}\s*")
@@ -259,10 +257,8 @@ class _Reader:
         """The section that a line opens, if any, and where its text begins in the file."""
         if match := _NAMED_HEADING.fullmatch(line.text):
             return tidy_name(match.group(1).strip(" \t#")), line.start + len(line.text)
-        if (match := _NAMED.match(line.text)) and line.text.lstrip()[0] in "-*+":
-            bullet = _BULLET.match(line.text) is not None
-            if (bullet or match.group(1)) and not line.text[0].isspace():
-                return tidy_name(match.group(2)), line.start + match.end()
+        if match := _NAMED.match(line.text):
+            return tidy_name(match.group(2)), line.start + match.end()
         return None, line.start
 
     def _about(self, entry: _Entry, line: Line) -> bool:

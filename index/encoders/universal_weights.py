@@ -74,7 +74,10 @@ class Tokenizer:
         self._model = _processor()
 
     def encode(self, texts: str | list[str], **_: Any) -> Any:
-        """Token ids with the marks for begin and end; a list of them for a list of texts."""
+        """Token ids with the marks for begin and end; a list of them for a list of texts.
+
+        Called by the package's own arithmetic too, with keywords that say what is done anyway.
+        """
         if isinstance(texts, str):
             return self._one(self._model.encode(texts), texts)
         return [

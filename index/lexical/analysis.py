@@ -40,7 +40,7 @@ class Analyzer:
     """Korean-aware analysis. Safe to use from several threads."""
 
     def __init__(self, kiwi: Kiwi | None = None) -> None:
-        # The dictionary of proper names costs 195 MB and finds nothing more (docs/decisions.md).
+        # The dictionary of proper names costs 180 MB and finds nothing more (docs/decisions.md).
         self._kiwi = kiwi or Kiwi(
             num_workers=cpu_count(), load_multi_dict=False, load_typo_dict=False
         )

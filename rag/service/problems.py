@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from index.errors import NonmunError, SnapshotError
+from index.errors import NonmunError, SnapshotError, UnknownVersionError
 from rag.errors import (
     BuildRunningError,
     LegsFailedError,
@@ -32,6 +32,7 @@ _STATUS: dict[type[NonmunError], HTTPStatus] = {
     UnknownPaperError: HTTPStatus.NOT_FOUND,
     BuildRunningError: HTTPStatus.CONFLICT,
     NoSourcesError: HTTPStatus.CONFLICT,
+    UnknownVersionError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
     LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from index import papers, store
 from rag.answer import Asked
 from rag.search import Found, Hit
-from rag.service import builds, schemas
+from rag.service import schemas
 from rag.similar import Similar
 
 
@@ -28,11 +27,6 @@ def paper_fields(paper: papers.Paper) -> dict[str, Any]:
     }
 
 
-def source(record: papers.Source) -> schemas.Source:
-    """A place in a digest file."""
-    return schemas.Source(file=record.file, start=record.start, end=record.end)
-
-
 def hit_fields(hit: Hit) -> dict[str, Any]:
     """What all replies say of a paper that was found."""
     passages = [
@@ -42,7 +36,7 @@ def hit_fields(hit: Hit) -> dict[str, Any]:
             text=one.passage.text,
             score=one.score,
             highlights=list(one.highlights),
-            source=source(one.passage.source),
+            source=one.passage.source,
         )
         for one in hit.passages
     ]
@@ -52,8 +46,7 @@ def hit_fields(hit: Hit) -> dict[str, Any]:
 def paper_reply(paper: papers.Paper, version: str) -> schemas.PaperReply:
     """A paper with its sections."""
     sections = [
-        schemas.Section(name=one.name, text=one.text, source=source(one.source))
-        for one in paper.sections
+        schemas.Section(name=one.name, text=one.text, source=one.source) for one in paper.sections
     ]
     return schemas.PaperReply(**paper_fields(paper), sections=sections, index_version=version)
 
@@ -70,23 +63,11 @@ def search_reply(found: Found, version: str, took_ms: float) -> schemas.SearchRe
 
 def ask_reply(asked: Asked, version: str, took_ms: float) -> schemas.AskReply:
     """The reply to a question."""
-    citations = [
-        schemas.Citation(
-            number=one.number,
-            paper=one.paper,
-            passage=one.passage,
-            quote=one.quote,
-            start=one.start,
-            end=one.end,
-            source=source(one.source),
-        )
-        for one in asked.answer.citations
-    ]
     return schemas.AskReply(
         **dict(search_reply(asked.found, version, took_ms)),
         answerable=asked.answerable,
         confidence=asked.confidence,
-        answer=schemas.Answer(kind=asked.answer.kind, text=asked.answer.text, citations=citations),
+        answer=asked.answer,
     )
 
 
@@ -94,26 +75,12 @@ def similar_reply(similar: Similar, version: str, took_ms: float) -> schemas.Sim
     """The reply to a request for similar papers."""
     return schemas.SimilarReply(
         papers=[
-            schemas.SimilarHit(
-                **hit_fields(one.hit),
-                because=schemas.Because(
-                    passage=one.because.passage,
-                    like=one.because.like,
-                    terms=list(one.because.terms),
-                    authors=list(one.because.authors),
-                ),
-            )
-            for one in similar.hits
+            schemas.SimilarHit(**hit_fields(one.hit), because=one.because) for one in similar.hits
         ],
         legs=similar.legs,
         index_version=version,
         took_ms=took_ms,
     )
-
-
-def build(record: builds.Build) -> schemas.BuildReply:
-    """A build."""
-    return schemas.BuildReply(**asdict(record))
 
 
 def version(record: store.Version) -> schemas.Version:

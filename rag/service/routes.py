@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import time
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -14,10 +12,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from index.errors import NonmunError
 from rag.answer import ask
+from rag.bounds import MAX_TOP_K
+from rag.clock import Clock
 from rag.errors import UnknownPaperError
+from rag.legs import Status
 from rag.search import Searcher
 from rag.service import replies, schemas
-from rag.service.builds import Builds
+from rag.service.builds import Build, Builds
 from rag.service.live import Live
 from rag.service.problems import MEDIA_TYPE, problem
 from rag.settings import Settings
@@ -59,19 +60,8 @@ def _builds(request: Request) -> Builds:
     return builds
 
 
-class Clock:
-    """Milliseconds since a route began its work."""
-
-    def __init__(self) -> None:
-        self._begin = time.perf_counter()
-
-    def ms(self) -> float:
-        """So many by now."""
-        return round((time.perf_counter() - self._begin) * 1000, 3)
-
-
-def _searcher(live: Annotated[Live, Depends(_live)]) -> Iterator[Searcher]:
-    yield live.searcher
+def _searcher(live: Annotated[Live, Depends(_live)]) -> Searcher:
+    return live.searcher
 
 
 Searching = Annotated[Searcher, Depends(_searcher)]
@@ -129,7 +119,7 @@ def post_similar(asked: schemas.SimilarRequest, searcher: Searching) -> schemas.
 def get_similar(
     paper: str,
     searcher: Searching,
-    top_k: Annotated[int, Query(ge=1, le=schemas.MAX_TOP_K)] = 10,
+    top_k: Annotated[int | None, Query(ge=1, le=MAX_TOP_K, description=schemas.TOP_K)] = None,
 ) -> schemas.SimilarReply:
     """Find papers like one paper."""
     clock = Clock()
@@ -161,8 +151,6 @@ def get_index(searcher: Searching, live: Annotated[Live, Depends(_live)]) -> sch
 )
 def post_activate(version: str, live: Annotated[Live, Depends(_live)]) -> schemas.IndexReply:
     """Serve another published version."""
-    if version not in {one.version for one in live.store.versions()}:
-        raise HTTPException(404, f"no version {version[:100]!r} is published here")
     live.store.activate(version)
     live.refresh()
     return get_index(live.searcher, live)
@@ -179,20 +167,20 @@ def post_build(
     builds: Annotated[Builds, Depends(_builds)],
     response: Response,
     asked: schemas.BuildRequest | None = None,
-) -> schemas.BuildReply:
+) -> Build:
     """Build the sources that the settings name; the service goes on meanwhile."""
     build = builds.start(asked.full if asked else False)
     response.headers["Location"] = f"/v1/index/builds/{build.id}"
-    return replies.build(build)
+    return build
 
 
 @v1.get("/index/builds/{build}", tags=["index"], responses=NOT_FOUND)
-def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schemas.BuildReply:
+def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> Build:
     """Tell how far a build is."""
     found = builds.get(build)
     if found is None:
         raise HTTPException(404, f"no build {build[:100]!r} was started here")
-    return replies.build(found)
+    return found
 
 
 @operations.get("/healthz")
@@ -209,7 +197,7 @@ def get_ready(live: Annotated[Live, Depends(_live)]) -> Any:
         found = searcher.search("ready?", 1, 1)
     except NonmunError as error:
         return problem(503, str(error))
-    failed = sorted(leg for leg, status in found.legs.items() if status == "failed")
+    failed = sorted(leg for leg, status in found.legs.items() if status is Status.FAILED)
     if failed:
         return problem(503, f"legs that failed: {', '.join(failed)}")
     return JSONResponse(

@@ -15,21 +15,22 @@ from pydantic import (
     StringConstraints,
 )
 
-from index.papers import MAX_VOTES
-from rag.answer import AnswerKind
+from index.papers import MAX_VOTES, Source
+from rag.answer import Answer
+from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 from rag.filters import Filters as FilterValues
 from rag.legs import Leg, Status
-from rag.service.builds import BuildState
+from rag.search import has_word
+from rag.similar import Because
 
 MAX_QUERY = 2_000
 MAX_TEXT = 20_000
-MAX_TOP_K = 100
-MAX_PASSAGES = 20
 MAX_LIST = 100
+TOP_K = "Papers in the reply; left out: as the service is set, usually 10"
 
 
 def _wordy(text: str) -> str:
-    if not any(c.isalnum() for c in text):
+    if not has_word(text):
         raise ValueError("should have a word in it")
     return text
 
@@ -48,7 +49,8 @@ QueryText = Annotated[
 Notes = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
-TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K, description="Papers in the reply")]
+TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K)]
+Passages = Annotated[int, Field(strict=True, ge=0, le=MAX_PASSAGES)]
 Day = Annotated[dt.date, BeforeValidator(_iso)]
 
 
@@ -86,8 +88,10 @@ class SearchRequest(Request):
     """What to look for."""
 
     query: QueryText = Field(examples=["검색한 문서를 참고해 답하는 모델"])
-    top_k: TopK = 10
-    passages_per_paper: int = Field(3, strict=True, ge=0, le=MAX_PASSAGES)
+    top_k: TopK | None = Field(None, description=TOP_K)
+    passages_per_paper: Passages | None = Field(
+        None, description="Left out: as the service is set, usually 3"
+    )
     filters: Filters = Filters()
 
 
@@ -95,7 +99,7 @@ class AskRequest(Request):
     """What to answer."""
 
     question: QueryText = Field(examples=["How can a model be fine-tuned with few parameters?"])
-    top_k: TopK = 10
+    top_k: TopK | None = Field(None, description=TOP_K)
     filters: Filters = Filters()
 
 
@@ -105,16 +109,8 @@ class SimilarRequest(Request):
     ids: Names = []
     not_ids: Names = []
     text: Notes | None = Field(None, examples=["밀집 벡터로 문서를 찾는다"])
-    top_k: TopK = 10
+    top_k: TopK | None = Field(None, description=TOP_K)
     filters: Filters = Filters()
-
-
-class Source(BaseModel):
-    """`file`'s characters `start` to `end`, as decoded, newlines untranslated."""
-
-    file: str
-    start: int
-    end: int
 
 
 class PassageHit(BaseModel):
@@ -174,41 +170,12 @@ class SearchReply(BaseModel):
     took_ms: float
 
 
-class Citation(BaseModel):
-    """`quote` is exactly `passage.text[start:end]`, and stands in the digest at `source`."""
-
-    number: int
-    paper: str
-    passage: str
-    quote: str
-    start: int
-    end: int
-    source: Source
-
-
-class Answer(BaseModel):
-    """What is said; `[1]` in `text` is the citation of that number."""
-
-    kind: AnswerKind
-    text: str
-    citations: list[Citation]
-
-
 class AskReply(SearchReply):
     """An answer, or that there is none, and what was found."""
 
     answerable: bool
     confidence: float = Field(ge=0, le=1)
     answer: Answer
-
-
-class Because(BaseModel):
-    """The closest pair of passages, and what the papers share."""
-
-    passage: str | None
-    like: str | None
-    terms: list[str]
-    authors: list[str]
 
 
 class SimilarHit(Hit):
@@ -230,19 +197,6 @@ class BuildRequest(Request):
     """How to build; what is read is a setting."""
 
     full: bool = Field(False, description="Compute everything anew, carry nothing over")
-
-
-class BuildReply(BaseModel):
-    """A build that was started here, and how far it is."""
-
-    id: str
-    state: BuildState
-    started: dt.datetime
-    finished: dt.datetime | None
-    stage: str | None
-    index_version: str | None
-    error: str | None
-    report: dict[str, Any] | None
 
 
 class Version(BaseModel):

@@ -147,6 +147,15 @@ class TestBuild:
         assert plan["added"] == ["2405.00001"]
         assert [one["file"] for one in plan["problems"]] == ["broken.md"]
 
+    def test_a_plan_is_made_beside_a_broken_live_version(
+        self, run: Run, digest: Path, tmp_path: Path
+    ) -> None:
+        data = tmp_path / "data"
+        run("build", digest.parent, "--data", data)
+        (data / "versions" / str(Store(data).live()) / "votes.npy").unlink()
+        assert run("build", digest.parent, "--data", data, "--plan") == 0
+        assert "1 added" in run.out
+
     def test_the_report_is_json_on_demand(self, run: Run, digest: Path, tmp_path: Path) -> None:
         assert run("build", digest.parent, "--data", tmp_path / "data", "--json") == 0
         report = json.loads(run.out)

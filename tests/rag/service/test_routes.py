@@ -64,6 +64,19 @@ class TestSearch:
                 if "['" not in text[source["start"] - 1 : source["start"] + 2]:
                     assert text[source["start"] : source["end"]] == passage["text"]
 
+    def test_the_settings_say_how_much_comes_where_a_request_does_not(self, store: Store) -> None:
+        search = {"top_k": 4, "passages_per_paper": 1}
+        settings = Settings.model_validate({"data": store.folder, "search": search})
+        live = Live(store, settings.search)
+        live.refresh()
+        with TestClient(create_app(live, settings)) as client:
+            papers = client.post("/v1/search", json={"query": QUESTION}).json()["papers"]
+            assert [len(paper["passages"]) for paper in papers] == [1] * 4
+            assert len(client.post("/v1/ask", json={"question": QUESTION}).json()["papers"]) == 4
+            assert len(client.get(f"/v1/papers/{DPO}/similar").json()["papers"]) == 4
+            more = client.post("/v1/search", json={"query": QUESTION, "top_k": 6}).json()
+            assert len(more["papers"]) == 6
+
     def test_filters_are_applied(self, client: TestClient) -> None:
         filters = {"until": "2023-12-31", "exclude_flags": ["summary-mismatch"]}
         body = client.post("/v1/search", json={"query": "모델", "top_k": 50, "filters": filters})
