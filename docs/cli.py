@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("build", "search", "ask", "similar", "serve", "eval", "versions", "rollback")
+COMMANDS = ("build", "search", "ask", "similar", "terms", "serve", "eval", "versions", "rollback")
 TARGET = Path(__file__).with_name("cli.md")
 
 

@@ -17,3 +17,15 @@ def load_mapped(path: Path) -> npt.NDArray[Any]:
     """
     array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     return array
+
+
+def save_arrays(folder: Path, **arrays: npt.NDArray[Any]) -> None:
+    """Write arrays, each to a file of its name, in a folder that is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def load_arrays(folder: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
+    """Map what `save_arrays` wrote."""
+    return {name: load_mapped(folder / f"{name}.npy") for name in names}

@@ -1,27 +1,37 @@
-"""The batch: read -> plan -> analyse -> encode -> write -> verify -> publish."""
+"""The batch: read -> plan -> analyse -> encode -> learn -> write -> verify -> publish."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from index.adapt import hold_out
+from index.computing import Computing
 from index.content import ANALYSIS, Content
 from index.digests import Reading, read_digests
-from index.encoders import Encoder, EncoderSettings, open_encoder
+from index.encoders import (
+    Encoder,
+    MultiVectorEncoder,
+    open_encoder,
+    open_multi_vector_encoder,
+)
 from index.errors import SnapshotError, SourceError
-from index.manifest import LAYOUT, sync
-from index.papers import Paper
-from index.passages import plain
+from index.learned import Learned
+from index.manifest import LAYOUT, Manifest, seal, sync
 from index.plan import Plan, make_plan
 from index.progress import Progress, Silent
+from index.settings import BuildSettings
 from index.snapshot import Snapshot
 from index.store import Store
-from index.writing import write_snapshot
+from index.weighing import MOST, learn_weights
+from index.writing import Made, write_files
 
 
 @dataclass(slots=True)
@@ -37,6 +47,8 @@ class Report:
     passages: int = 0
     encoded: int = 0
     carried: int = 0
+    learned: dict[str, Any] = field(default_factory=dict)
+    relearning_pays: bool = False  # the corpus has outgrown what was learned of it
     plan: Plan | None = None
     problems: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
@@ -84,7 +96,7 @@ def read_sources(
 def build(
     sources: Iterable[str | Path],
     store: Store,
-    encoder_settings: EncoderSettings,
+    settings: BuildSettings | None = None,
     *,
     full: bool = False,
     strict: bool = False,
@@ -92,13 +104,14 @@ def build(
 ) -> Built:
     """Build a snapshot of the sources and make it the live one.
 
-    What the live snapshot knows of a text that has not changed is carried over.
+    What the live snapshot knows of a text that has not changed is carried over, and what it
+    learned of the corpus.
 
     Args:
         sources: Directories, files and globs; together they are the whole corpus.
         store: Where to publish.
-        encoder_settings: The encoder.
-        full: Compute everything anew.
+        settings: What to compute with; `None` takes the defaults.
+        full: Compute and learn everything anew.
         strict: Publish nothing if anything could not be read.
         progress: Told about every stage.
 
@@ -107,7 +120,7 @@ def build(
         EncoderError: The encoder can't be loaded.
         SnapshotError: Another build is running, or nothing can be written.
     """
-    job = _Build(store, encoder_settings, progress or Silent())
+    job = _Build(store, settings or BuildSettings(), progress or Silent())
     try:
         return job.run(sources, full, strict)
     except OSError as error:  # a full disk, most often
@@ -118,7 +131,7 @@ def build(
 
 
 class _Build:
-    def __init__(self, store: Store, settings: EncoderSettings, progress: Progress) -> None:
+    def __init__(self, store: Store, settings: BuildSettings, progress: Progress) -> None:
         self.store = store
         self.settings = settings
         self.progress = _Timed(progress)
@@ -126,27 +139,44 @@ class _Build:
 
     def run(self, sources: Iterable[str | Path], full: bool, strict: bool) -> Built:
         reading = read_sources(sources, strict, self.progress)
+        papers = reading.papers
         with self.store.staging() as folder:
             self.progress.stage("load", 1)
-            encoder = open_encoder(self.settings)
+            encoder = open_encoder(self.settings.encoder)
+            late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
             self.report.before = self.store.live()
             live = self.store.usable_live()
             self.progress.stage("plan", 1)
-            self.report.plan = make_plan(reading.papers, live)
-            content = (
-                Content.of(live) if live and not full and self._fits(live, encoder) else Content()
-            )
+            self.report.plan = make_plan(papers, live)
+            content, learned = Content(), None
+            if live and not full and self._fits(live, encoder, late_encoder):
+                content, learned = Content.of(live), live.learned
             live = None  # its memory is needed
             content.analyze(
-                (section.text for paper in reading.papers for section in paper.sections),
-                (paper.title for paper in reading.papers),
+                (section.text for paper in papers for section in paper.sections),
+                (paper.title for paper in papers),
                 self.progress,
             )
-            if not any(content.sections[s.text] for p in reading.papers for s in p.sections):
+            if not any(content.sections[s.text] for p in papers for s in p.sections):
                 raise SourceError("no passages in the sources: their sections say nothing")
-            self._encode(content, reading.papers, encoder)
+            work = Computing(content, papers, encoder, late_encoder, self.progress)
+            self.report.encoded, self.report.carried = work.counts()
+            fresh = learned is None
+            learned = work.learn(self.settings.learn) if learned is None else work.apply(learned)
+            made = Made(
+                encoder,
+                self.settings.encoder,
+                late_encoder,
+                self.settings.late,
+                learned,
+                self.settings.learn,
+            )
             self.progress.stage("write", 1)
-            manifest = write_snapshot(folder, content, reading.papers, encoder, self.settings)
+            manifest = write_files(folder, content, papers, made)
+            if fresh and self.settings.learn.budget_s:
+                learned = self._weigh(folder, manifest, made)
+            self._tell(learned, len(papers))
+            manifest = seal(folder, manifest)
             self.report.papers, self.report.passages = manifest.papers, manifest.passages
             self.progress.stage("verify", 1)
             Snapshot.open(folder)
@@ -156,38 +186,35 @@ class _Build:
             self.progress.end()
         return Built(manifest.version, path, self.report, reading)
 
-    @staticmethod
-    def _fits(live: Snapshot, encoder: Encoder) -> bool:
+    def _fits(
+        self, live: Snapshot, encoder: Encoder, late_encoder: MultiVectorEncoder | None
+    ) -> bool:
         manifest = live.manifest
-        return manifest.fingerprint == encoder.fingerprint and manifest.analysis == ANALYSIS
-
-    def _encode(self, content: Content, papers: Sequence[Paper], encoder: Encoder) -> None:
-        """Embed the passages and titles that have no vector yet."""
-        wanted: dict[str, None] = dict.fromkeys(s.text for p in papers for s in p.sections)
-        cuts = [
-            (plain(text[cut.span[0] : cut.span[1]]), cut)
-            for text in wanted
-            for cut in content.sections[text]
-        ]
-        new = [(text, cut) for text, cut in cuts if cut.vector is None]
-        names = dict.fromkeys(paper.title for paper in papers)
-        titles = [name for name in names if content.titles[name].vector is None]
-        known = [
-            cut.vector is not None
-            for p in papers
-            for s in p.sections
-            for cut in content.sections[s.text]
-        ]
-        self.report.carried = sum(known)
-        self.report.encoded = len(known) - self.report.carried
-        self.progress.stage("encode", len(new) + len(titles))
-        vectors = encoder.encode_document(
-            [*(text for text, _ in new), *titles], self.progress.advance
+        return (
+            manifest.fingerprint == encoder.fingerprint
+            and manifest.late_fingerprint
+            == ("" if late_encoder is None else late_encoder.token_fingerprint)
+            and manifest.learning == self.settings.learn.as_json()
+            and manifest.analysis == ANALYSIS
         )
-        for (_, cut), vector in zip(new, vectors[: len(new)], strict=True):
-            cut.vector = vector
-        for title, vector in zip(titles, vectors[len(new) :], strict=True):
-            content.titles[title].vector = vector
+
+    def _weigh(self, folder: Path, manifest: Manifest, made: Made) -> Learned:
+        """Learn the weights of the legs, from the snapshot as it will be asked."""
+        snapshot = Snapshot(folder, manifest, made.encoder, made.late_encoder)
+        held = np.flatnonzero(hold_out(snapshot.ids, made.learn_settings.held_out))
+        self.progress.stage("weigh", 2 * min(len(held), MOST))
+        weights, questions = learn_weights(snapshot, held.tolist(), self.progress.advance)
+        learned = made.learned.weighted(weights, questions)
+        learned.write_facts(folder / LAYOUT.learned)
+        return learned
+
+    def _tell(self, learned: Learned, papers: int) -> None:
+        self.report.learned = {
+            "weights": learned.weights.as_json(),
+            **asdict(learned.facts),
+            "map": learned.map is not None,
+        }
+        self.report.relearning_pays = learned.outgrown(papers)
 
     def _write_report(self, folder: Path, reading: Reading) -> None:
         report = self.report

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index import passages
+from index.late import Coded
 from index.lexical import Analyzer, Term, analysis
 from index.passages import Span, cut_section
 from index.progress import Progress
@@ -24,20 +25,22 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(slots=True)
 class Cut:
-    """One passage of a section: its span in the section, and in it sentences and terms."""
+    """One passage of a section: its span in the section, and in it sentences, terms, tokens."""
 
     span: Span
     sentences: Sequence[Span]
     terms: Sequence[Term]
     vector: Vector | None = None
+    tokens: Coded | None = None
 
 
 @dataclass(slots=True)
 class Title:
-    """A paper's title: its terms and its vector."""
+    """A paper's title: its terms, its vector and its tokens."""
 
     terms: Sequence[str]
     vector: Vector | None = None
+    tokens: Coded | None = None
 
 
 @dataclass(slots=True)
@@ -58,7 +61,9 @@ class Content:
         for row in range(len(snapshot)):
             paper = snapshot.paper(row)
             terms = snapshot.lexicon.title_terms(row)
-            content.titles[paper.title] = Title(terms, snapshot.titles[row])
+            vector = None if snapshot.titles is None else snapshot.titles[row]
+            tokens = snapshot.coded(snapshot.manifest.passages + row)
+            content.titles[paper.title] = Title(terms, vector, tokens)
             cuts: list[list[Cut]] = [[] for _ in paper.sections]
             for passage in snapshot.passages_of(row):
                 place = snapshot.passage_row(passage)
@@ -68,6 +73,7 @@ class Content:
                         snapshot.sentences_of(passage),
                         list(snapshot.lexicon.passage_terms(passage)),
                         vectors[passage],
+                        snapshot.coded(passage),
                     )
                 )
             for section, found in zip(paper.sections, cuts, strict=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from index.errors import SnapshotError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class Layout:
     titles: str = "titles.npy"
     moments: str = "moments.npy"
     lexical: str = "lexical"
+    learned: str = "learned"
+    late: str = "late"
+    latent: str = "latent.npy"
+    glossary: str = "glossary.json"
 
     @staticmethod
     def labels(name: str) -> tuple[str, str]:
@@ -54,6 +58,9 @@ class Manifest:
         encoder: Which encoder made the vectors.
         fingerprint: Of that encoder.
         dimension: Of the vectors.
+        late: Which multi-vector encoder made the token codes.
+        late_fingerprint: Of that encoder; empty where there is none.
+        learning: What the corpus was learned with.
         analysis: Which analysis made the terms.
         title_scores: The 0th to 100th percentile of the best cosine that titles of the
             corpus find among its passages: what a question that is answered here looks like.
@@ -67,6 +74,9 @@ class Manifest:
     encoder: dict[str, Any]
     fingerprint: str
     dimension: int
+    late: dict[str, Any]
+    late_fingerprint: str
+    learning: dict[str, Any]
     analysis: str
     title_scores: list[float]
     files: dict[str, dict[str, Any]]

@@ -63,6 +63,16 @@ def plain(text: str) -> str:
     return _LINE_END.sub(" ", text)
 
 
+def plain_places(text: str) -> list[int]:
+    """Where each character of `plain(text)`, and its end, stands in the text."""
+    places: list[int] = []
+    start = 0
+    for match in _LINE_END.finditer(text):
+        places += range(start, match.start() + 1)  # one space for all that is left out
+        start = match.end()
+    return [*places, *range(start, len(text) + 1)]
+
+
 def make_passage(
     paper: Paper, section: int, number: int, span: Span, sentences: Sequence[Span]
 ) -> Passage:

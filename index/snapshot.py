@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,15 +12,28 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from index.adapt import AdaptedEncoder
 from index.arrays import load_mapped
-from index.encoders import Encoder, EncoderSettings, open_encoder
+from index.encoders import (
+    Encoder,
+    EncoderSettings,
+    LateKind,
+    LateSettings,
+    MultiVectorEncoder,
+    open_encoder,
+    open_multi_vector_encoder,
+)
 from index.errors import EncoderError, SnapshotError
+from index.glossary import Glossary
 from index.labels import Labels
-from index.lexical import Lexicon
+from index.late import Coded, LateIndex, TokenSpace
+from index.learned import Learned
+from index.lexical import LatentSpace, Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
 from index.papers import Paper, Passage, paper_id
 from index.passages import make_passage
 from index.records import Records
+from index.scoring import Moments
 from index.vectors import FaissIndex, VectorIndex
 
 Floats = npt.NDArray[np.float32]
@@ -36,24 +49,43 @@ class PassageRow(NamedTuple):
     end: int
 
 
-class Moments(NamedTuple):
-    """How a query's cosines with all passages are distributed."""
+class Latent(NamedTuple):
+    """Latent semantics: the space, and where the papers lie in it: (papers, dimension)."""
 
-    mean: float
-    deviation: float
+    space: LatentSpace
+    papers: Floats
 
-    def standardise(self, cosines: Floats) -> Floats:
-        """Cosines as standard deviations above the mean."""
-        standard: Floats = ((cosines - self.mean) / self.deviation).astype(np.float32)
-        return standard
+
+class Late(NamedTuple):
+    """Late interaction: the space of the tokens, those of all passages, and the encoder."""
+
+    space: TokenSpace
+    tokens: LateIndex
+    encoder: MultiVectorEncoder
 
 
 class Snapshot:
     """An open index; it knows its papers, passages, terms, vectors and encoder."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        encoder: Encoder | None = None,
+        late_encoder: MultiVectorEncoder | None = None,
+    ) -> None:
+        """Map the files of a folder, whose checksums were compared.
+
+        Args:
+            folder: Of the snapshot.
+            manifest: What it says of itself.
+            encoder: The one that made the vectors, without the map, if it is open already.
+            late_encoder: The one that made the tokens, if it is open already.
+        """
         self.folder = folder
         self.manifest = manifest
+        self.learned = Learned.open(folder / LAYOUT.learned)
+        self._encoder, self._late_encoder = encoder, late_encoder
         self._records = Records.open(folder / LAYOUT.papers, folder / LAYOUT.paper_offsets)
         self._ids: list[str] = json.loads((folder / LAYOUT.ids).read_text(encoding="utf-8"))
         self._rows = {name: row for row, name in enumerate(self._ids)}
@@ -64,13 +96,19 @@ class Snapshot:
         self._moments = self._load(LAYOUT.moments)
         self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
         self.votes = self._load(LAYOUT.votes)
-        self.titles: Floats = self._load(LAYOUT.titles)
+        self.titles: Floats | None = self._load(LAYOUT.titles)
         self.authors, self.dates, self.flags, self.sections = (
             Labels.open(*(folder / file for file in LAYOUT.labels(name)))
             for name in ("authors", "dates", "flags", "sections")
         )
         self.lexicon = Lexicon.open(folder / LAYOUT.lexical)
         self.vectors: VectorIndex = FaissIndex.open(folder)
+        self._late_index = None
+        if self.learned.tokens is not None:
+            self._late_index = LateIndex.open(folder / LAYOUT.late)
+        self.latent: Latent | None = None
+        if self.learned.latent is not None:
+            self.latent = Latent(self.learned.latent, self._load(LAYOUT.latent))
         self._check_counts()
 
     @classmethod
@@ -104,18 +142,80 @@ class Snapshot:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The encoder that made the vectors.
+        """The encoder that made the vectors, with what it learned of the corpus.
 
         Raises:
             EncoderError: It can't be loaded, or is another by now.
         """
-        encoder = open_encoder(EncoderSettings.from_json(self.manifest.encoder))
-        if encoder.fingerprint != self.manifest.fingerprint:
-            raise EncoderError(
-                f"version {self.version} was built with the encoder {self.manifest.fingerprint},"
-                f" the one here is {encoder.fingerprint}; build again with --full"
-            )
+        linear = self.learned.map
+        return self.plain_encoder if linear is None else AdaptedEncoder(self.plain_encoder, linear)
+
+    @cached_property
+    def plain_encoder(self) -> Encoder:
+        """The encoder as it comes.
+
+        Raises:
+            EncoderError: It can't be loaded, or is another by now.
+        """
+        encoder = self._encoder or open_encoder(EncoderSettings.from_json(self.manifest.encoder))
+        self._check_encoder(encoder.fingerprint, self.manifest.fingerprint)
         return encoder
+
+    @property
+    def has_late(self) -> bool:
+        """Whether there are tokens for late interaction; nothing is opened to say so."""
+        return self._late_index is not None and self.learned.tokens is not None
+
+    @cached_property
+    def late(self) -> Late | None:
+        """Late interaction; `None` where the snapshot was built without it.
+
+        Raises:
+            EncoderError: The encoder can't be loaded, or is another by now.
+        """
+        if self._late_index is None or self.learned.tokens is None:
+            return None
+        settings = LateSettings.from_json(self.manifest.late)
+        # The universal encoder is both, and what it computed for a query's vector is used again.
+        inner = self.plain_encoder if settings.kind is LateKind.UNIVERSAL else None
+        encoder = self._late_encoder or open_multi_vector_encoder(settings, inner)
+        if encoder is None:
+            raise EncoderError(f"version {self.version} has tokens and no encoder for them")
+        self._check_encoder(encoder.token_fingerprint, self.manifest.late_fingerprint)
+        return Late(self.learned.tokens, self._late_index, encoder)
+
+    def _check_encoder(self, found: str, wanted: str) -> None:
+        if found != wanted:
+            raise EncoderError(
+                f"version {self.version} was built with the encoder {wanted},"
+                f" the one here is {found}; build again with --full"
+            )
+
+    @cached_property
+    def glossary(self) -> Glossary:
+        """Terms that the papers give in two languages."""
+        return Glossary.open(self.folder / LAYOUT.glossary)
+
+    def without_titles(self) -> Snapshot:
+        """The same papers as if they had no titles, to see what finds them by their text."""
+        # Opened anew: what belongs to titles is replaced, and this snapshot never changes.
+        bare = Snapshot(self.folder, self.manifest, self.plain_encoder, self._late_encoder)
+        bare.titles = None
+        bare.lexicon = self.lexicon.without_titles(self.owners.tolist(), len(self))
+        if self.latent is not None:
+            texts = (
+                [t for p in self.passages_of(row) for t in self._words(p)]
+                for row in range(len(self))
+            )
+            bare.latent = Latent(self.latent.space, self.latent.space.vectors(texts))
+        return bare
+
+    def coded(self, row: int) -> Coded | None:
+        """A passage's tokens, or after all passages a title's; `None` where there are none."""
+        return None if self._late_index is None else self._late_index.coded(row)
+
+    def _words(self, passage: int) -> Iterator[str]:
+        return (term.text for term in self.lexicon.passage_terms(passage))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -132,7 +232,7 @@ class Snapshot:
         """All terms of a paper's title and passages."""
         words = set(self.lexicon.title_terms(paper))
         for passage in self.passages_of(paper):
-            words.update(term.text for term in self.lexicon.passage_terms(passage))
+            words.update(self._words(passage))
         return words
 
     def paper(self, row: int) -> Paper:
@@ -177,11 +277,15 @@ class Snapshot:
             LAYOUT.ids: (len(self._ids), papers),
             LAYOUT.papers: (len(self._records), papers),
             LAYOUT.votes: (len(self.votes), papers),
-            LAYOUT.titles: (len(self.titles), papers),
+            LAYOUT.titles: (0 if self.titles is None else len(self.titles), papers),
             LAYOUT.passages: (len(self._table), passages),
             LAYOUT.sentence_offsets: (len(self._sentence_offsets) - 1, passages),
             "vectors": (len(self.vectors.vectors), passages),
         }
+        if self._late_index is not None:
+            counted[LAYOUT.late] = (len(self._late_index), passages + papers)
+        if self.latent is not None:
+            counted[LAYOUT.latent] = (len(self.latent.papers), papers)
         for name, (found, wanted) in counted.items():
             if found != wanted:
                 raise ValueError(f"{name} has {found} rows, the manifest says {wanted}")

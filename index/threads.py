@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
 def cpu_count() -> int:
@@ -12,3 +16,22 @@ def cpu_count() -> int:
     spin while they wait for each other, and all is many times slower.
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let BLAS use one thread, for as long as this lasts.
+
+    For one query a second thread gains nothing, and where FAISS has threads of its own the two
+    take the CPUs from each other while they wait.
+    """
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        yield
+
+
+def search_on_one_thread() -> None:
+    """Let BLAS use one thread from now on: in a process that answers questions.
+
+    Several are answered side by side, so that a limit for each would be lifted by another.
+    """
+    threadpool_limits(limits=1, user_api="blas")

@@ -11,14 +11,19 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from index.adapt import hold_out
 from index.content import ANALYSIS, Content, Cut
-from index.encoders import Encoder, EncoderSettings
+from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.errors import EncoderError
+from index.glossary import Glossary
 from index.labels import Labels
-from index.lexical import Lexicon, latin_terms
-from index.manifest import FORMAT, LAYOUT, Manifest, seal
+from index.late import Coded, LateIndex
+from index.learned import Learned
+from index.lexical import Lexicon, latent, latin_terms
+from index.manifest import FORMAT, LAYOUT, Manifest
 from index.papers import Paper
 from index.records import Records
+from index.settings import LearnSettings
 from index.vectors import FaissIndex
 
 _TITLES_COMPARED = 2_000  # enough for a percentile; more would cost on a large corpus
@@ -33,21 +38,37 @@ class _Place(NamedTuple):
     cut: Cut
 
 
-def write_snapshot(
-    folder: Path,
-    content: Content,
-    papers: Sequence[Paper],
-    encoder: Encoder,
-    settings: EncoderSettings,
-) -> Manifest:
-    """Write a snapshot's files.
+class Made(NamedTuple):
+    """What made the vectors and the tokens of a snapshot, and with which settings.
+
+    Attributes:
+        encoder: Without the map.
+        encoder_settings: Of it.
+        late_encoder: `None` where late interaction is off.
+        late_settings: Of it.
+        learned: What was learned of the corpus.
+        learn_settings: How.
+    """
+
+    encoder: Encoder
+    encoder_settings: EncoderSettings
+    late_encoder: MultiVectorEncoder | None
+    late_settings: LateSettings
+    learned: Learned
+    learn_settings: LearnSettings
+
+
+def write_files(folder: Path, content: Content, papers: Sequence[Paper], made: Made) -> Manifest:
+    """Write a snapshot's files, all but its manifest.
 
     Args:
         folder: An empty folder.
-        content: Knows every section and title of the papers, with vectors.
+        content: Knows every section and title of the papers, with vectors and tokens.
         papers: In the order they are to have.
-        encoder: What made the vectors.
-        settings: Of the encoder.
+        made: What made them.
+
+    Returns:
+        The manifest, to be sealed.
 
     Raises:
         EncoderError: A vector is missing or not finite.
@@ -58,36 +79,73 @@ def write_snapshot(
         for section, one in enumerate(paper.sections)
         for number, cut in enumerate(content.sections[one.text])
     ]
-    vectors = _stack([place.cut.vector for place in places], encoder.dimension)
-    titles = _stack([content.titles[paper.title].vector for paper in papers], encoder.dimension)
+    dimension = made.encoder.dimension
+    vectors = _stack([place.cut.vector for place in places], dimension)
+    titles = _stack([content.titles[paper.title].vector for paper in papers], dimension)
     FaissIndex.write(vectors, folder)
     np.save(folder / LAYOUT.titles, titles, allow_pickle=False)
     np.save(folder / LAYOUT.moments, _moments(vectors), allow_pickle=False)
+    title_terms = [content.titles[paper.title].terms for paper in papers]
     (folder / LAYOUT.lexical).mkdir()
     Lexicon.write(
         folder / LAYOUT.lexical,
-        [content.titles[paper.title].terms for paper in papers],
+        title_terms,
         [_names(paper) for paper in papers],
         [place.cut.terms for place in places],
         [place.paper for place in places],
     )
+    made.learned.write(folder / LAYOUT.learned)
+    if made.learned.latent is not None:
+        texts = text_terms(papers, content)
+        whole = (latent.joined(text, title) for text, title in zip(texts, title_terms, strict=True))
+        vectors = made.learned.latent.vectors(whole)
+        np.save(folder / LAYOUT.latent, vectors, allow_pickle=False)
+    if made.learned.tokens is not None:
+        titled = [content.titles[paper.title].tokens for paper in papers]
+        _write_tokens(folder, [*(place.cut.tokens for place in places), *titled])
+    texts_of = ([section.text for section in paper.sections] for paper in papers)
+    Glossary.mine(texts_of).write(folder / LAYOUT.glossary)
     _write_papers(folder, papers)
     _write_passages(folder, papers, places)
-    return seal(
-        folder,
-        Manifest(
-            version="",
-            format=FORMAT,
-            papers=len(papers),
-            passages=len(places),
-            encoder=settings.as_json(),
-            fingerprint=encoder.fingerprint,
-            dimension=encoder.dimension,
-            analysis=ANALYSIS,
-            title_scores=_title_scores(titles, FaissIndex(vectors)),
-            files={},
-        ),
+    seen = hold_out([paper.id for paper in papers], made.learn_settings.held_out)
+    asked = titles[seen] if made.learned.map is not None else titles
+    late = made.late_encoder
+    return Manifest(
+        version="",
+        format=FORMAT,
+        papers=len(papers),
+        passages=len(places),
+        encoder=made.encoder_settings.as_json(),
+        fingerprint=made.encoder.fingerprint,
+        dimension=dimension,
+        late=made.late_settings.as_json(),
+        late_fingerprint="" if late is None else late.token_fingerprint,
+        learning=made.learn_settings.as_json(),
+        analysis=ANALYSIS,
+        title_scores=_title_scores(asked, FaissIndex.open(folder)),
+        files={},
     )
+
+
+def text_terms(papers: Sequence[Paper], content: Content) -> list[list[str]]:
+    """The terms of all passages of each paper."""
+    return [
+        [
+            term.text
+            for one in paper.sections
+            for cut in content.sections[one.text]
+            for term in cut.terms
+        ]
+        for paper in papers
+    ]
+
+
+def _write_tokens(folder: Path, coded: Sequence[Coded | None]) -> None:
+    held = [one for one in coded if one is not None]
+    if len(held) != len(coded):
+        raise EncoderError(f"{len(coded) - len(held)} texts were given no tokens")
+    (folder / LAYOUT.late).mkdir()
+    LateIndex.write(held, folder / LAYOUT.late)
 
 
 def _names(paper: Paper) -> list[str]:

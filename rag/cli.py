@@ -101,7 +101,7 @@ def build(
     from index.build import read_sources
     from index.plan import make_plan
     from index.store import Store
-    from rag import printing
+    from rag import printing_building as printing
 
     settings = _settings(data, profile)
     store = Store(settings.data)
@@ -113,7 +113,7 @@ def build(
             built = run_build(
                 sources,
                 store,
-                settings.encoder.settings(),
+                settings.building(),
                 full=full,
                 strict=strict,
                 progress=progress,
@@ -204,6 +204,30 @@ def similar(
 
 
 @app.command()
+def terms(
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="Show the terms of this text only.")
+    ] = None,
+    data: Data = None,
+    profile: Profile = None,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many terms.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what terms are called in English and Korean.
+
+    Without TEXT, the most frequent terms of the live version. A term has to be used by two papers
+    or more, with a translation or an acronym.
+    """
+    from index.store import Store
+    from rag import printing
+
+    snapshot = Store(_settings(data, profile).data).open_live()
+    glossary = snapshot.glossary
+    found = glossary.entries if text is None else glossary.search(text)
+    printing.terms(found, top_k, len(glossary.entries), snapshot.version, as_json)
+
+
+@app.command()
 def serve(
     data: Data = None,
     profile: Profile = None,
@@ -226,8 +250,9 @@ def serve(
 @app.command(name="eval")
 def evaluate(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Question files, JSON Lines.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Question files, JSON Lines.  [else: its own]"),
+    ] = None,
     data: Data = None,
     profile: Profile = None,
     as_json: Json = False,
@@ -236,14 +261,25 @@ def evaluate(
 
     A row has a "query" and one of "paper" (the one that answers), "relevant" (paper to
     grade) or "kind" (nothing here answers); "lang" and "section" may be there.
-    """
-    from rag import printing
-    from rag.evaluation import evaluate as run_evaluate
-    from rag.questions import read_questions
 
-    questions = read_questions(files)
+    Without files the corpus asks itself, with no labels from anybody: papers by their English
+    titles, by a sentence, and by rare terms.
+    """
+    from rag import printing_evaluation as printing
+    from rag.evaluation import evaluate as run_evaluate
+    from rag.printing_building import BuildProgress
+    from rag.questions import read_questions
+    from rag.self_evaluation import score_all_own
+
+    if files:
+        questions = read_questions(files)
+        searcher, settings = _open(data, profile)
+        printing.scores(run_evaluate(searcher, questions, settings.answer), as_json)
+        return
     searcher, settings = _open(data, profile)
-    printing.scores(run_evaluate(searcher, questions, settings.answer), as_json)
+    with BuildProgress() as progress:
+        found = score_all_own(searcher.snapshot, settings.search, progress)
+    printing.own(found, searcher.snapshot.version, as_json)
 
 
 @app.command()
@@ -305,7 +341,8 @@ def _open(data: Path | None, profile: Path | None) -> tuple[Searcher, Settings]:
     from rag.search import Searcher
 
     settings = _settings(data, profile)
-    return Searcher(Store(settings.data).open_live(), settings.search), settings
+    snapshot = Store(settings.data).open_live()
+    return Searcher(snapshot, settings.search, settings.rerank), settings
 
 
 def _filters(

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from index.scoring import Allowed, Mask
 from index.snapshot import Snapshot
-
-Mask = npt.NDArray[np.bool_]
-
-
-class Allowed(NamedTuple):
-    """Which rows pass: (papers,) and (passages,)."""
-
-    papers: Mask
-    passages: Mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,119 +6,28 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.table import Table
 from rich.text import Text
 
-from index.digests import Problem, Reading
+from index.glossary import Entry
+from index.scoring import Leg
 from index.store import Version
 from rag.answer import Asked
-from rag.legs import Leg, Status
+from rag.legs import Status
 from rag.search import Found, Hit, PassageHit
 from rag.service import replies
 from rag.similar import Similar
+from rag.terminal import count, print_json
 
 if TYPE_CHECKING:
-    from index.build import Built
-    from index.plan import Plan
-    from rag.evaluation import Scores
     from rag.service.live import Live
 
 _INDENT = 4
-_SHOWN = 20  # remarks and ids on the terminal; the report has all
-
-
-class BuildProgress:
-    """A bar for each stage of a build, with counts and the time left, on standard error.
-
-    Where standard error is no terminal, each stage is a line.
-    """
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description:<8}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._finish()
-        self._bars.stop()
-
-    def stage(self, name: str, total: int) -> None:
-        """Begin a bar."""
-        self._finish()
-        if self._console.is_terminal:
-            self._task = self._bars.add_task(name, total=total)
-        else:
-            self._console.print(f"{name} {total:,}" if total > 1 else name, highlight=False)
-
-    def advance(self, steps: int) -> None:
-        """Move the bar."""
-        if self._task is not None:
-            self._bars.advance(self._task, steps)
-
-    def _finish(self) -> None:
-        if self._task is not None:
-            total = next(t.total for t in self._bars.tasks if t.id == self._task)
-            self._bars.update(self._task, completed=total)
-
-
-def built(result: Built, as_json: bool) -> None:
-    """What a build did."""
-    report = result.report
-    if as_json:
-        _print_json({"version": result.version, **asdict(report)})
-        return
-    seconds = sum(report.seconds.values())
-    _remarks(result.reading)
-    print(
-        f"version {result.version}: {_count(report.papers, 'paper')},"
-        f" {_count(report.passages, 'passage')}"
-        f" ({report.encoded:,} encoded, {report.carried:,} carried over),"
-        f" read from {_count(report.files, 'file')}, {seconds:.1f} s"
-    )
-    if report.plan:
-        print(_changes(report.plan))
-        kept = len(report.plan.changed) + report.plan.unchanged
-        if report.before and len(report.plan.removed) > kept:
-            print(f"Most papers are gone; to have them back: nonmun rollback {report.before}")
-
-
-def plan(result: Plan, reading: Reading, as_json: bool) -> None:
-    """What a build would do."""
-    if as_json:
-        remarks = {"problems": reading.problems, "notes": reading.notes}
-        listed = {name: [asdict(one) for one in found] for name, found in remarks.items()}
-        _print_json({**asdict(result), **listed})
-        return
-    _remarks(reading)
-    print(_changes(result))
-    for sign, ids in (("+", result.added), ("~", result.changed), ("-", result.removed)):
-        for name in ids[:_SHOWN]:
-            print(f"  {sign} {name}")
-        if len(ids) > _SHOWN:
-            print(f"  {sign} and {len(ids) - _SHOWN:,} more")
+_TERM_RULE = "two papers or more have to give one with a translation or an acronym"
 
 
 def found(result: Found, version: str, took_ms: float, as_json: bool) -> None:
@@ -171,41 +80,50 @@ def similar(result: Similar, version: str, took_ms: float, as_json: bool) -> Non
             _hanging(console, shared)
 
 
-def scores(result: Scores, as_json: bool) -> None:
-    """How questions were answered."""
+def terms(found: Sequence[Entry], top_k: int, known: int, version: str, as_json: bool) -> None:
+    """The first of the terms that were found, of so many that are known."""
+    shown = found[:top_k]
     if as_json:
-        _print_json(asdict(result))
-        return
-    rows = dict(result.known_item)
-    if rows:
-        columns = list(rows["all"])
-        print(" ".join([f"{'':<10}", *(f"{name:>10}" for name in columns)]))
-        for group, values in rows.items():
-            cells = (_number(values.get(name)) for name in columns)
-            print(" ".join([f"{group:<10}", *(f"{cell:>10}" for cell in cells)]))
-    for name, facts in (
-        ("topical", result.topical),
-        ("refused where nothing answers", result.refused),
-        ("refused wrongly", {"all": result.wrongly_refused}),
-    ):
-        shown = ", ".join(f"{k} {_number(v)}" for k, v in facts.items() if v is not None)
-        if shown:
-            print(f"{name}: {shown}")
-    if result.missing:
-        print(f"papers that are not in this index: {len(result.missing)}")
+        rows = [
+            {
+                "english": one.english,
+                "korean": list(one.korean),
+                "acronyms": list(one.acronyms),
+                "papers": one.count,
+            }
+            for one in shown
+        ]
+        print_json({"terms": rows, "total": len(found), "index_version": version})
+    elif not known:
+        print(f"This version has no terms: {_TERM_RULE}.")
+    elif not found:
+        print(f"The text has none of the {count(known, 'term')} of this version.")
+    else:
+        _console().print(_terms_table(shown))
+        if len(shown) < len(found):
+            print(f"{len(shown):,} of {count(len(found), 'term')}; --top-k shows more.")
+        else:
+            rule = f": {_TERM_RULE}" if len(found) == known else ""
+            print(f"{count(len(found), 'term')}{rule}.")
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+def _terms_table(entries: Sequence[Entry]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("English", "Acronyms", "Korean"):
+        # Any other overflow takes the space at which a line of Hangul is broken for a letter.
+        table.add_column(name, overflow="fold")
+    table.add_column("Papers", justify="right", no_wrap=True)
+    for one in entries:
+        names = one.english, ", ".join(one.acronyms), ", ".join(one.korean), f"{one.count:,}"
+        table.add_row(*map(Text, names))
+    return table
 
 
 def versions(found: Sequence[Version], as_json: bool) -> None:
     """What is published."""
     if as_json:
         listed = [replies.version(one).model_dump(mode="json") for one in found]
-        _print_json(listed)
+        print_json(listed)
         return
     if not found:
         print("Nothing is published here.")
@@ -214,8 +132,8 @@ def versions(found: Sequence[Version], as_json: bool) -> None:
         mark = "  live" if one.live else ""
         manifest = one.manifest
         print(
-            f"{one.version}  {when}  {_count(manifest.papers, 'paper')},"
-            f" {_count(manifest.passages, 'passage')}, {one.size / 1e6:.1f} MB{mark}"
+            f"{one.version}  {when}  {count(manifest.papers, 'paper')},"
+            f" {count(manifest.passages, 'passage')}, {one.size / 1e6:.1f} MB{mark}"
         )
 
 
@@ -224,16 +142,12 @@ def serving(address: str, live: Live) -> None:
     snapshot = live.searcher.snapshot
     newest = snapshot.paper(len(snapshot) - 1)
     body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
-    papers = _count(len(snapshot), "paper")
+    papers = count(len(snapshot), "paper")
     print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")
     print("Try:")
     print(f"  curl -s {address}/v1/ask -H 'content-type: application/json' \\")
     print(f"    -d '{body}'")
     print(f"All requests: {address}/docs   Stop: Ctrl-C", flush=True)
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def _console() -> Console:
@@ -251,7 +165,7 @@ def _hit(console: Console, number: int, hit: Hit) -> None:
         line = _passage(one)
         if console.is_terminal:
             line = Text(" ").join(line.split())
-            line.truncate(console.width - _INDENT, overflow="ellipsis")
+            line.truncate(console.width - _INDENT, overflow="fold")
         _hanging(console, line)
     console.print()
 
@@ -285,41 +199,20 @@ def _facts(hit: Hit) -> str:
     if paper.date:
         facts.append(paper.date.isoformat())
     if paper.votes is not None:
-        facts.append(_count(paper.votes, "vote"))
+        facts.append(count(paper.votes, "vote"))
     flags = f"  ! {', '.join(paper.flags)}" if paper.flags else ""
     return f"{', '.join(facts)}{flags}"
 
 
 def _legs(console: Console, legs: dict[Leg, Status]) -> None:
-    failed = [leg for leg, status in legs.items() if status is Status.FAILED]
-    if failed:
-        console.print(Text(f"These legs failed: {', '.join(failed)}", "red"))
-
-
-def _remarks(reading: Reading) -> None:
-    for remarks, name in ((reading.problems, "problem"), (reading.notes, "note")):
-        if remarks:
-            _list_remarks(remarks, name)
-
-
-def _list_remarks(remarks: Sequence[Problem], name: str) -> None:
-    print(f"{_count(len(remarks), name)}:")
-    for remark in remarks[:_SHOWN]:
-        print(f"  {remark}")
-    if len(remarks) > _SHOWN:
-        print(f"  and {len(remarks) - _SHOWN:,} more, in the report")
-
-
-def _changes(result: Plan) -> str:
-    return (
-        f"{len(result.added):,} added, {len(result.changed):,} changed,"
-        f" {len(result.removed):,} removed, {result.unchanged:,} unchanged"
-    )
+    for status, what in (
+        (Status.FAILED, "These legs failed"),
+        (Status.SLOW, "These legs were too slow and were left out"),
+    ):
+        concerned = [leg for leg, own in legs.items() if own is status]
+        if concerned:
+            console.print(Text(f"{what}: {', '.join(concerned)}", "red"))
 
 
 def _print_reply(reply: BaseModel) -> None:
-    _print_json(reply.model_dump(mode="json"))
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1))
+    print_json(reply.model_dump(mode="json"))

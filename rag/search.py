@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from index.errors import SettingsError
+from index.fusion import rank
 from index.papers import Paper, Passage
+from index.passages import plain
+from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
 from index.snapshot import Snapshot
+from index.threads import search_on_one_thread
 from rag.errors import LegsFailedError, QueryError
-from rag.filters import Allowed, Filters
-from rag.legs import Floats, Leg, Query, Status, dense_scores, lexical_scores, standardise
-from rag.settings import SearchGroup
+from rag.filters import Filters
+from rag.legs import Legs, Status
+from rag.rerank import Reranker, open_reranker, rerank
+from rag.settings import RerankGroup, SearchGroup
 
 NO_FILTERS = Filters()
 _NUMBER = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
@@ -46,19 +52,35 @@ class Found:
 
     hits: tuple[Hit, ...]
     query: Query
-
-    @property
-    def legs(self) -> dict[Leg, Status]:
-        """What each leg says of itself."""
-        return self.query.legs
+    legs: Legs
 
 
 class Searcher:
     """Searches one snapshot. Safe to use from several threads."""
 
-    def __init__(self, snapshot: Snapshot, settings: SearchGroup | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        settings: SearchGroup | None = None,
+        rerank_settings: RerankGroup | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        """Prepare to search.
+
+        Args:
+            snapshot: What to search.
+            settings: How; `None` takes the defaults.
+            rerank_settings: Whether and how the first papers are put in order once more.
+            reranker: The one to use instead of the one that the settings name.
+        """
+        search_on_one_thread()
         self.snapshot = snapshot
         self.settings = settings or SearchGroup()
+        self.weights = self.settings.weights.over(snapshot.learned.weights)
+        if not any(replace(self.weights, feedback=0.0).as_json().values()):
+            raise SettingsError("search.weights turns every leg off; leave one at null, or above 0")
+        self.rerank_settings = rerank_settings or RerankGroup()
+        self.reranker = reranker or open_reranker(self.rerank_settings)
 
     def search(
         self,
@@ -77,88 +99,82 @@ class Searcher:
 
         Raises:
             QueryError: There is no word in the text.
+            LegsFailedError: No leg is left.
         """
         if not has_word(text):
             raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
         allowed = filters.apply(self.snapshot)
-        query = Query()
-        lexical, dense = self.run_legs(text, query, allowed)
-        scores = self.fuse(lexical, dense)
+        query, legs = Query(text), Legs()
+        scores = rank(
+            self.snapshot,
+            query,
+            self.weights,
+            allowed,
+            run=legs.run,
+            passages=self.settings.candidates,
+            candidates=self.settings.late_candidates,
+        )
+        if scores is None:
+            raise LegsFailedError("no leg of the search is working; see the log")
         named = self._named(text)
         if named:  # by their numbers: whoever does that wants these papers
             scores[named] += scores.max() - scores.min() + 1
-        rows = best_rows(scores, top_k or self.settings.top_k, allowed)
-        return Found(self.make_hits(rows, scores, query, passages_per_paper, allowed), query)
+        wanted = top_k or self.settings.top_k
+        shown = self.settings.passages_per_paper
+        shown = shown if passages_per_paper is None else passages_per_paper
+        if self.reranker is None:
+            rows = best_rows(scores, wanted, allowed)
+            return Found(self.make_hits(rows, scores, query, shown, allowed), query, legs)
+        rows = best_rows(scores, max(wanted, self.rerank_settings.candidates), allowed)
+        hits = self.make_hits(rows, scores, query, max(shown, 1), allowed)
+        first = sum(row in named for row in rows)  # who names a paper wants it first
+        hits = (*hits[:first], *self._rerank(self.reranker, text, hits[first:], legs))
+        hits = tuple(replace(hit, passages=hit.passages[:shown]) for hit in hits[:wanted])
+        return Found(hits, query, legs)
+
+    def _rerank(
+        self, reranker: Reranker, text: str, hits: tuple[Hit, ...], legs: Legs
+    ) -> tuple[Hit, ...]:
+        """Put the first hits in the order of the reranker, which reads their best passages.
+
+        Each place keeps the score that it had.
+        """
+        first = hits[: self.rerank_settings.candidates]
+        texts = [
+            "\n".join([hit.paper.title, *(plain(one.passage.text) for one in hit.passages[:1])])
+            for hit in first
+        ]
+        found = rerank(reranker, text, texts, self.rerank_settings.timeout_ms)
+        legs[Leg.RERANK] = found.status
+        if found.status is not Status.OK:
+            return hits
+        scores = sorted((hit.score for hit in first), reverse=True)
+        ordered = [
+            replace(first[place], score=score)
+            for place, score in zip(found.order, scores, strict=True)
+        ]
+        return (*ordered, *hits[len(first) :])
 
     def _named(self, text: str) -> list[int]:
         """The rows of the papers whose arXiv numbers stand in the text."""
         rows = (self.snapshot.row_of(name) for name in _NUMBER.findall(text))
         return [row for row in dict.fromkeys(rows) if row is not None]
 
-    def run_legs(
-        self, text: str, query: Query, allowed: Allowed | None
-    ) -> tuple[Floats | None, Floats | None]:
-        """Score every paper by every leg, each on its own scale of standard deviations."""
-        snapshot = self.snapshot
-        weight = self.settings.lexical_weight
-        lexical = dense = None
-        query.legs = dict.fromkeys(Leg, Status.OFF)
-        if weight > 0:
-
-            def score_lexical() -> Floats:
-                query.words = snapshot.lexicon.words_of(text)
-                query.terms = snapshot.lexicon.numbers(query.words)
-                return lexical_scores(snapshot, query, allowed)
-
-            lexical = query.run(Leg.LEXICAL, score_lexical)
-        if weight < 1:
-
-            def score_dense() -> Floats:
-                query.vector = snapshot.encoder.encode_query([text])[0]
-                return dense_scores(snapshot, query, allowed, self.settings.candidates)
-
-            dense = query.run(Leg.DENSE, score_dense)
-        return lexical, dense
-
-    def fuse(
-        self, lexical: Floats | None, dense: Floats | None, weight: float | None = None
-    ) -> Floats:
-        """The weighted sum of the legs' standardised scores: (papers,) or (passages,).
-
-        Args:
-            lexical: `None` where the leg failed or is off, as for `dense`.
-            dense: The other leg's.
-            weight: The lexical leg's share; `None` leaves it to the settings.
-
-        Raises:
-            LegsFailedError: No leg is left.
-        """
-        weight = self.settings.lexical_weight if weight is None else weight
-        if lexical is None and dense is None:
-            raise LegsFailedError("no leg of the search is working; see the log")
-        if lexical is None or dense is None:
-            only = dense if lexical is None else lexical
-            return only.copy() if only is not None else np.zeros(0, np.float32)
-        return (weight * lexical + (1 - weight) * dense).astype(np.float32)
-
     def make_hits(
         self,
         rows: Sequence[int],
         scores: Floats,
         query: Query,
-        passages_per_paper: int | None,
+        wanted: int,
         allowed: Allowed | None,
     ) -> tuple[Hit, ...]:
         """Read the papers of some rows and choose the passages that speak for each."""
-        wanted = passages_per_paper
-        if wanted is None:
-            wanted = self.settings.passages_per_paper
         passages = [self._passages_of(row, allowed) if wanted else [] for row in rows]
         every = np.array([row for some in passages for row in some], np.int64)
         scored = dict(zip(every.tolist(), self._score_passages(every, query).tolist(), strict=True))
-        terms = set(query.terms)
+        terms = {*query.terms, *query.translations}
         hits = []
         for row, some in zip(rows, passages, strict=True):
             paper = self.snapshot.paper(row)
@@ -168,7 +184,7 @@ class Searcher:
                     one,
                     self.snapshot.passage(one, paper),
                     round(scored[one], 6),
-                    tuple(self.snapshot.lexicon.spans(one, terms)),
+                    tuple(self._highlights(one, query, terms)),
                 )
                 for one in best
             )
@@ -181,14 +197,39 @@ class Searcher:
 
     def _score_passages(self, rows: npt.NDArray[np.int64], query: Query) -> Floats:
         """The legs' scores of some passages, fused: (rows,)."""
-        lexical = dense = None
-        if query.terms:
-            lexical = standardise(self.snapshot.lexicon.score_passages(query.terms))[rows]
+        scores = np.zeros(len(rows), np.float32)
+        if terms := (*query.terms, *query.translations):
+            lexical = standardise(self.snapshot.lexicon.score_passages(terms))
+            scores += self.weights.lexical * lexical[rows]
         if query.vector is not None and query.moments is not None:
-            dense = query.moments.standardise(self.snapshot.vectors.vectors[rows] @ query.vector)
-        if lexical is None and dense is None:
-            return np.zeros(len(rows), np.float32)
-        return self.fuse(lexical, dense)
+            cosines = self.snapshot.vectors.vectors[rows] @ query.vector
+            scores += self.weights.dense * query.moments.standardise(cosines)
+        late = self.snapshot.late if query.tokens is not None else None
+        if late is not None and query.tokens is not None and query.late_moments is not None:
+            found = late.tokens.scores(query.tokens, [(row,) for row in rows.tolist()]).best
+            weight = self.weights.late * specificity(self.snapshot, query.words)
+            scores += weight * query.late_moments.standardise(found)
+        return scores
+
+    def _highlights(self, row: int, query: Query, terms: set[int]) -> list[tuple[int, int]]:
+        """What a passage shares with the query: terms, and tokens that mean the same."""
+        spans = self.snapshot.lexicon.spans(row, terms)
+        late = self.snapshot.late if query.late_moments is not None else None
+        if late is not None and query.tokens is not None:
+            alike = late.tokens.matches(query.tokens, row)
+            spans = merge([*spans, *self.snapshot.lexicon.whole_terms(row, alike)])
+        return spans
+
+
+def merge(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, those that touch or overlap made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def has_word(text: str) -> bool:

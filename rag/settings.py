@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from index.encoders import EncoderKind, EncoderSettings
+from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
+from index.settings import BuildSettings, LearnSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 
 PREFIX = "NONMUN_"
@@ -50,22 +52,96 @@ class EncoderGroup(_Group):
         return EncoderSettings(**self.model_dump())
 
 
+class LateGroup(_Group):
+    """Late interaction: every token of a question finds its best token in a paper."""
+
+    kind: LateKind = Field(
+        LateKind.UNIVERSAL,
+        description="`universal` (no download), `sentence-transformers` or `off`",
+    )
+    model: str = Field("", description="A `MultiVectorEncoder`'s hub name or local path")
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _no_is_off(cls, kind: object) -> object:
+        # YAML reads a bare `off` as false.
+        return LateKind.OFF if kind is False else kind
+
+    batch_size: int = Field(32, ge=1, le=4096, description="Passages a batch, where it matters")
+
+    def settings(self) -> LateSettings:
+        """The same as the index knows it."""
+        return LateSettings(**self.model_dump())
+
+
+class LearnGroup(_Group):
+    """What a build learns of its corpus."""
+
+    budget_s: float = Field(
+        60, ge=0, le=3600, description="About how long it may take on two cores; 0 learns nothing"
+    )
+    held_out: float = Field(
+        0.1, gt=0, lt=1, description="The share of papers that only tell whether it helped"
+    )
+
+    def settings(self) -> LearnSettings:
+        """The same as the index knows it."""
+        return LearnSettings(**self.model_dump())
+
+
+class WeightsGroup(_Group):
+    """What a standard deviation of each leg's scores is worth; null is what the build learned.
+
+    A leg whose weights are 0 is not run.
+    """
+
+    lexical: float | None = Field(None, ge=0, le=100, description="Shared words")
+    exact: float | None = Field(
+        None, ge=0, le=100, description="Shared words, as far as a paper has most of the query's"
+    )
+    native: float | None = Field(
+        None, ge=0, le=100, description="Shared words, where the query is in Korean"
+    )
+    dense: float | None = Field(None, ge=0, le=100, description="Meaning of the best passage")
+    title: float | None = Field(None, ge=0, le=100, description="Meaning of the title")
+    latent: float | None = Field(None, ge=0, le=100, description="Words that go together here")
+    late: float | None = Field(None, ge=0, le=100, description="Meaning, token by token")
+    feedback: float | None = Field(None, ge=0, le=100, description="Likeness to the first found")
+
+    def over(self, learned: Weights) -> Weights:
+        """What was learned, but for what is set here."""
+        return replace(learned, **self.model_dump(exclude_none=True))
+
+
 class SearchGroup(_Group):
     """How papers are found and ranked."""
 
-    lexical_weight: float = Field(
-        0.35, ge=0, le=1, description="The lexical leg's share of the score; the rest is dense"
-    )
+    weights: WeightsGroup = WeightsGroup()
     similar_lexical_weight: float = Field(
-        0.65, ge=0, le=1, description="The same for similar papers, where whole papers are compared"
+        0.65, ge=0, le=1, description="The lexical leg's share for similar papers"
     )
     candidates: int = Field(1000, ge=10, le=100_000, description="Passages the dense leg finds")
+    late_candidates: int = Field(
+        300, ge=10, le=10_000, description="Papers of the other legs that the late leg looks at"
+    )
     top_k: int = Field(
         10, ge=1, le=MAX_TOP_K, description="Papers in a reply that asks for no number"
     )
     passages_per_paper: int = Field(
         3, ge=0, le=MAX_PASSAGES, description="Passages of each, where no number is asked for"
     )
+
+
+class RerankGroup(_Group):
+    """Whether and how the first papers are put in order once more."""
+
+    model: str = Field("", description="A cross-encoder's hub name or local path; empty is none")
+    candidates: int = Field(20, ge=1, le=MAX_TOP_K, description="Papers that are read once more")
+    timeout_ms: int = Field(
+        2000, ge=1, le=60_000, description="After it, the papers stay in the order they were in"
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Papers that are read at once")
+    max_chars: int = Field(2000, ge=1, le=100_000, description="How much of a paper's text is read")
 
 
 class AnswerGroup(_Group):
@@ -109,10 +185,17 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("data"), description="The folder of the published snapshots")
     encoder: EncoderGroup = EncoderGroup()
+    late: LateGroup = LateGroup()
+    learn: LearnGroup = LearnGroup()
     search: SearchGroup = SearchGroup()
+    rerank: RerankGroup = RerankGroup()
     answer: AnswerGroup = AnswerGroup()
     build: BuildGroup = BuildGroup()
     server: ServerGroup = ServerGroup()
+
+    def building(self) -> BuildSettings:
+        """What a build computes with, as the index knows it."""
+        return BuildSettings(self.encoder.settings(), self.late.settings(), self.learn.settings())
 
     @classmethod
     def settings_customise_sources(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from index.scoring import Allowed, Floats, Leg, Query, score_dense, standardise
 from index.snapshot import Snapshot
-from rag.errors import QueryError, UnknownPaperError
-from rag.filters import Allowed, Filters
-from rag.legs import Floats, Leg, Query, Status, dense_scores, standardise
+from rag.errors import LegsFailedError, QueryError, UnknownPaperError
+from rag.filters import Filters
+from rag.legs import Legs
 from rag.search import NO_FILTERS, Hit, Searcher, best_rows, has_word
 
 _AWAY = 0.5  # how much the papers to stay away from count, against those to be near
@@ -41,7 +42,7 @@ class Similar:
     """Similar papers, the most similar first, and how each leg fared."""
 
     hits: tuple[SimilarHit, ...]
-    legs: dict[Leg, Status]
+    legs: Legs
 
 
 def similar(
@@ -71,20 +72,31 @@ def similar(
     if not near and not (text and has_word(text)):
         raise QueryError("name a paper or give a text that the papers should be like")
     allowed = _without(snapshot, filters.apply(snapshot), {*near, *away})
-    query = Query(legs=dict.fromkeys(Leg, Status.OFF))
+    query, legs = Query(), Legs()
     weight, candidates = searcher.settings.similar_lexical_weight, searcher.settings.candidates
     lexical = dense = None
     if weight > 0:
-        lexical = query.run(Leg.LEXICAL, lambda: _lexical(snapshot, query, near, away, text))
+        lexical = legs.run(Leg.LEXICAL, lambda: _lexical(snapshot, query, near, away, text))
     if weight < 1:
-        dense = query.run(
+        dense = legs.run(
             Leg.DENSE, lambda: _dense(snapshot, query, near, away, text, allowed, candidates)
         )
-    scores = searcher.fuse(lexical, dense, weight)
+    scores = _fuse(lexical, dense, weight)
     rows = best_rows(scores, top_k or searcher.settings.top_k, allowed)
-    hits = searcher.make_hits(rows, scores, query, None, allowed)
+    hits = searcher.make_hits(rows, scores, query, searcher.settings.passages_per_paper, allowed)
     reasons = (SimilarHit(hit, _because(snapshot, hit, near, query)) for hit in hits)
-    return Similar(tuple(reasons), query.legs)
+    return Similar(tuple(reasons), legs)
+
+
+def _fuse(lexical: Floats | None, dense: Floats | None, weight: float) -> Floats:
+    """The weighted sum of both legs' standardised scores, or the one that there is."""
+    if lexical is not None and dense is not None:
+        fused: Floats = (weight * lexical + (1 - weight) * dense).astype(np.float32)
+        return fused
+    only = dense if lexical is None else lexical
+    if only is None:
+        raise LegsFailedError("no leg of the search is working; see the log")
+    return only
 
 
 def _rows(snapshot: Snapshot, ids: Iterable[str]) -> list[int]:
@@ -150,12 +162,15 @@ def _dense(
     if away:
         vector = vector - _AWAY * np.mean([_mean(snapshot, row) for row in away], 0)
     query.vector = (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
-    return dense_scores(snapshot, query, allowed, candidates)
+    return score_dense(snapshot, query, allowed, candidates).scores
 
 
 def _mean(snapshot: Snapshot, row: int) -> Floats:
     rows = np.array(snapshot.passages_of(row), np.int64)
-    mean: Floats = np.vstack([snapshot.vectors.vectors[rows], snapshot.titles[row][None]]).mean(0)
+    vectors = [snapshot.vectors.vectors[rows]]
+    if snapshot.titles is not None:
+        vectors.append(snapshot.titles[row][None])
+    mean: Floats = np.vstack(vectors).mean(0)
     return mean
 
 

@@ -10,7 +10,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from index.build import build
-from index.encoders import EncoderSettings
 from index.lexical import analyzer
 from index.snapshot import Snapshot
 from index.store import Store
@@ -20,6 +19,8 @@ from rag.service.live import Live
 from rag.settings import Settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach a network
+
+pytest_plugins = ["tests.tiny_models"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +42,7 @@ def samples() -> Path:
 def store(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Store:
     """The sample digests, published; tests only read it."""
     store = Store(tmp_path_factory.mktemp("samples"))
-    build([samples], store, EncoderSettings())
+    build([samples], store)
     return store
 
 
@@ -58,7 +59,7 @@ def searcher(snapshot: Snapshot) -> Searcher:
 @pytest.fixture(scope="session")
 def client(store: Store) -> Iterator[TestClient]:
     settings = Settings(data=store.folder)
-    live = Live(store, settings.search)
+    live = Live(store, settings)
     live.refresh()
     with TestClient(create_app(live, settings), raise_server_exceptions=False) as client:
         yield client

@@ -1,11 +1,11 @@
-"""The port of the encoders, and the settings that name one."""
+"""The ports of the encoders, and the settings that name one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,77 @@ class Encoder(Protocol):
 
     def encode_query(self, texts: Sequence[str]) -> Vectors:
         """Embed queries, in order: (texts, dimension)."""
+
+
+class Tokens(NamedTuple):
+    """The tokens of some texts, one text after the other.
+
+    Attributes:
+        vectors: (tokens, dimension), of any length.
+        ids: (tokens,) which token of the vocabulary each is.
+        spans: (tokens, 2) the characters of its text that each stands for; empty for marks.
+        lengths: (texts,) how many tokens belong to each text.
+        texts: (texts, the encoder's dimension) what `encode_document` would give, where it
+            comes with the tokens at no cost; else `None`.
+    """
+
+    vectors: Vectors
+    ids: npt.NDArray[np.int64]
+    spans: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+    texts: Vectors | None = None
+
+
+class Basis(NamedTuple):
+    """Where token vectors are laid down to few dimensions: `(x - mean) @ axes`.
+
+    Attributes:
+        mean: (dimension,).
+        axes: (dimension, fewer).
+    """
+
+    mean: Vectors
+    axes: Vectors
+
+    def lay_down(self, vectors: Vectors) -> Vectors:
+        """(rows, dimension) -> (rows, fewer)."""
+        return ((vectors - self.mean) @ self.axes).astype(np.float32, copy=False)
+
+
+class MultiVectorEncoder(Protocol):
+    """Texts -> a vector for each token, to be compared token by token (late interaction)."""
+
+    @property
+    def token_dimension(self) -> int:
+        """How long a token's vector is."""
+
+    @property
+    def vocabulary(self) -> int:
+        """How many different tokens there are."""
+
+    @property
+    def token_fingerprint(self) -> str:
+        """A text that is another whenever the same input would give other tokens or vectors."""
+
+    def encode_document_tokens(
+        self,
+        texts: Sequence[str],
+        basis: Basis | None = None,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> Iterator[tuple[Sequence[int], Tokens]]:
+        """Embed the tokens of passages, batch by batch, in whatever order suits the encoder.
+
+        Args:
+            texts: Any number, none included.
+            basis: Where the vectors are laid down to fewer dimensions.
+            on_batch: Called with the number of texts done since its last call.
+
+        Yields:
+            Which of the texts a batch holds, and their tokens in that order.
+        """
+
+    def encode_query_tokens(self, text: str, basis: Basis | None = None) -> Tokens:
+        """Embed the tokens of one query, laid down to fewer dimensions if there is a basis."""
 
 
 class EncoderKind(StrEnum):
@@ -72,3 +143,35 @@ class EncoderSettings:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Read what `as_json` gave."""
         return cls(**{**values, "kind": EncoderKind(values["kind"])})
+
+
+class LateKind(StrEnum):
+    """The multi-vector adapters there are."""
+
+    UNIVERSAL = "universal"
+    SENTENCE_TRANSFORMERS = "sentence-transformers"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class LateSettings:
+    """Which multi-vector encoder, saved beside its codes and read back through this class.
+
+    Attributes:
+        kind: The adapter; `off` leaves late interaction out.
+        model: A hub name or a local path of a `MultiVectorEncoder`; the universal one has none.
+        batch_size: How many passages are encoded at once, where the adapter asks.
+    """
+
+    kind: LateKind = LateKind.UNIVERSAL
+    model: str = ""
+    batch_size: int = 32
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as they stand in a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Read what `as_json` gave."""
+        return cls(**{**values, "kind": LateKind(values["kind"])})

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
 from sentence_transformers import SentenceTransformer
 
 from index.encoders.base import EncoderSettings, Vectors
+from index.encoders.hub import fingerprint, load_model
 from index.errors import EncoderError
-from index.threads import cpu_count
 
 
 class SentenceTransformersEncoder:
     """`Encoder` over a `SentenceTransformer`, with prompts for queries and passages."""
 
     def __init__(self, settings: EncoderSettings) -> None:
-        if not settings.model:
-            raise EncoderError(
-                "no model is named; set encoder.model to a hub name or a local path,"
-                " such as intfloat/multilingual-e5-small"
-            )
         self._settings = settings
-        torch.set_num_threads(cpu_count())
-        for name in ("huggingface_hub", "sentence_transformers", "transformers"):
-            logging.getLogger(name).setLevel(logging.ERROR)  # of each of its retries
-        try:
-            self._model = SentenceTransformer(settings.model)
-        # The library raises what its many parts raise: OSError, ValueError, HTTP errors.
-        except Exception as error:
-            reason = str(error).strip().split("\n")[0]
-            raise EncoderError(
-                f"can't load the model {settings.model!r}: {reason}; without a network, download it"
-                " elsewhere and set encoder.model to its folder"
-            ) from error
+        self._model = load_model(
+            SentenceTransformer,
+            settings.model,
+            setting="encoder.model",
+            example="intfloat/multilingual-e5-small",
+        )
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise EncoderError(
@@ -53,17 +39,9 @@ class SentenceTransformersEncoder:
     @cached_property
     def fingerprint(self) -> str:
         """The parameters, the vocabulary, the prompts and the cut-off, hashed."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self._model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(
-                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-            )
-        tokenizer = getattr(self._model.tokenizer, "backend_tokenizer", self._model.tokenizer)
-        vocabulary = tokenizer.to_str() if hasattr(tokenizer, "to_str") else repr(tokenizer)
         prompts = (self._prompt("query"), self._prompt("document"))
-        digest.update(repr((vocabulary, prompts, self._model.max_seq_length)).encode())
-        return f"sentence-transformers-{digest.hexdigest()[:16]}"
+        known = fingerprint(self._model, prompts, self._model.max_seq_length)
+        return f"sentence-transformers-{known}"
 
     def encode_query(self, texts: Sequence[str]) -> Vectors:
         """Embed queries: (texts, dimension)."""

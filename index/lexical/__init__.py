@@ -1,7 +1,8 @@
-"""Korean-aware analysis and BM25."""
+"""Korean-aware analysis, BM25 and latent semantics."""
 
 from index.lexical.analysis import Analysis, Analyzer, analyzer
+from index.lexical.latent import LatentSpace
 from index.lexical.lexicon import Lexicon
 from index.lexical.words import Term, latin_terms
 
-__all__ = ["Analysis", "Analyzer", "Lexicon", "Term", "analyzer", "latin_terms"]
+__all__ = ["Analysis", "Analyzer", "LatentSpace", "Lexicon", "Term", "analyzer", "latin_terms"]

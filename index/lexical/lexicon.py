@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from index.lexical.words import Term
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
+
+NAMES_KEPT = 4096
 
 _VOCABULARY = "vocabulary.json"
 _PAPERS = "papers"
@@ -49,6 +52,8 @@ class Lexicon:
         self._offsets = offsets
         self._title_terms = title_terms
         self._title_offsets = title_offsets
+        # The translations of a question's terms are the same ones again and again.
+        self._words_of_name = lru_cache(NAMES_KEPT)(lambda name: tuple(self.words_of(name)))
 
     @staticmethod
     def write(
@@ -109,6 +114,27 @@ class Lexicon:
             ),
         )
 
+    def without_titles(self, owners: Sequence[int], papers: int) -> Lexicon:
+        """The same, but that a paper is matched as its passages alone.
+
+        Args:
+            owners: For each passage, the row of its paper.
+            papers: How many papers there are.
+        """
+        texts: list[list[int]] = [[] for _ in range(papers)]
+        for passage, owner in enumerate(owners):
+            rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
+            texts[owner] += rows[:, 0].tolist()
+        return Lexicon(
+            self._vocabulary,
+            Bm25.build(texts, len(self._vocabulary)),
+            self._passages,
+            self._terms,
+            self._offsets,
+            np.zeros(0, np.int32),
+            np.zeros(papers + 1, np.int64),
+        )
+
     @property
     def analyzer(self) -> Analyzer:
         """What makes a query's terms the way the passages' were made."""
@@ -117,6 +143,10 @@ class Lexicon:
     def words_of(self, query: str) -> list[str]:
         """The query's terms, in order, whether the corpus has them or not."""
         return [term.text for term in self.analyzer.analyze(query).terms]
+
+    def words_of_name(self, name: str) -> tuple[str, ...]:
+        """The terms of a short text that is asked for often."""
+        return self._words_of_name(name)
 
     def numbers(self, terms: Iterable[str]) -> list[int]:
         """The numbers of those terms that occur in the corpus."""
@@ -160,6 +190,17 @@ class Lexicon:
             else:
                 merged.append((start, start + length))
         return merged
+
+    def whole_terms(self, passage: int, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The terms of a passage that any of the spans is part of; a span of none is left out.
+
+        Tokens of an encoder are often less than a word, or are no word at all.
+        """
+        rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
+        starts, ends = rows[:, 1], rows[:, 1] + rows[:, 2]
+        first, last = np.array(list(spans), np.int32).reshape(-1, 2).T
+        touched = ((starts[:, None] < last) & (ends[:, None] > first)).any(1)
+        return [(int(a), int(b)) for a, b in zip(starts[touched], ends[touched], strict=True)]
 
     def title_terms(self, paper: int) -> list[str]:
         """The terms of a paper's title, as they were given to `write`."""

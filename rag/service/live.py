@@ -7,8 +7,9 @@ import threading
 
 from index.errors import NonmunError, SnapshotError
 from index.store import Store
+from rag.rerank import open_reranker
 from rag.search import Searcher
-from rag.settings import SearchGroup
+from rag.settings import Settings
 
 WATCH_SECONDS = 1.0
 MAX_WATCH_SECONDS = 30.0
@@ -24,9 +25,10 @@ class Live:
     two versions; a version that was replaced is closed when the last request lets it go.
     """
 
-    def __init__(self, store: Store, settings: SearchGroup) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self._settings = settings
+        self._reranker = open_reranker(settings.rerank)  # one for all versions
         self._searcher: Searcher | None = None
         self._stop = threading.Event()
         self._opening = threading.Lock()
@@ -53,7 +55,9 @@ class Live:
             served = self._searcher
             if served and served.snapshot.version == version:
                 return
-            searcher = Searcher(self.store.open_live(), self._settings)
+            searcher = Searcher(
+                self.store.open_live(), self._settings.search, self._settings.rerank, self._reranker
+            )
             searcher.search(_WARM_UP)  # the first query loads the encoder and the analyser
             self._searcher = searcher
             if served:

@@ -16,10 +16,11 @@ from pydantic import (
 )
 
 from index.papers import MAX_VOTES, Source
+from index.scoring import Leg
 from rag.answer import Answer
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 from rag.filters import Filters as FilterValues
-from rag.legs import Leg, Status
+from rag.legs import Status
 from rag.search import has_word
 from rag.similar import Because
 

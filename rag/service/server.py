@@ -40,7 +40,7 @@ def serve(settings: Settings, on_ready: Callable[[str, Live], None]) -> None:
             raise NonmunError(
                 f"can't listen on {host} port {port}: {reason}; choose another with --port"
             ) from None
-        live = Live(Store(settings.data), settings.search)
+        live = Live(Store(settings.data), settings)
         live.refresh()
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         on_ready(f"http://{shown}:{taken.getsockname()[1]}", live)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from index.encoders import EncoderSettings
 from index.errors import EncoderError, SnapshotError
 from index.snapshot import Snapshot
 from index.store import Store
@@ -119,7 +118,7 @@ def _build(store: Store, folder: Path, text: str) -> str:
     (folder / "2024-01-01.md").write_text(
         f"### [T](https://arxiv.org/abs/2401.00001)\n\n- **What's New**: {text}\n", encoding="utf-8"
     )
-    return build([folder], store, EncoderSettings()).version
+    return build([folder], store).version
 
 
 def test_versions_are_listed_newest_first_and_can_be_gone_back_to(tmp_path: Path) -> None:

@@ -93,11 +93,26 @@ def test_an_answer_comes_without_the_dense_leg(
     def fail(*_: object) -> None:
         raise RuntimeError("broken for the test")
 
-    monkeypatch.setattr("rag.search.dense_scores", fail)
+    monkeypatch.setattr("index.fusion.score_dense", fail)
     asked: Asked = ask(searcher, "DPO와 보상 모델")
     assert asked.answer.kind is AnswerKind.EXTRACTIVE
     assert asked.found.query.best_cosine is None
     assert asked.confidence >= 0.6  # the words alone vouch for it
+
+
+@pytest.mark.parametrize("leg", ["lexical", "latent", "late"])
+def test_an_answer_comes_without_any_other_leg(
+    searcher: Searcher, samples: Path, leg: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken for the test")
+
+    monkeypatch.setattr(f"index.fusion.score_{leg}", fail)
+    asked = ask(searcher, QUESTIONS[0])
+    (citation,) = asked.answer.citations
+    assert citation.paper == "2305.18290"
+    text = _files(samples)[citation.source.file]
+    assert text[citation.source.start : citation.source.end] == citation.quote
 
 
 def test_words_vouch_where_the_best_paper_has_most_of_them(searcher: Searcher) -> None:

@@ -184,6 +184,18 @@ class TestBuild:
         assert run("build", digest, "--data", data) == 0
         assert "rollback" not in run.out
 
+    def test_a_corpus_that_has_outgrown_what_was_learned_is_told(
+        self, run: Run, digest: Path, tmp_path: Path, samples: Path
+    ) -> None:
+        data = tmp_path / "data"
+        assert run("build", digest, "--data", data) == 0
+        assert "--full" not in run.out
+        assert run("build", samples, digest, "--data", data) == 0
+        assert "grown from 1 paper to 46" in run.out
+        assert "nonmun build --full" in run.out
+        assert run("build", samples, digest, "--data", data, "--full") == 0
+        assert "--full" not in run.out
+
     def test_a_missing_source_beside_a_good_one_is_a_problem(
         self, run: Run, digest: Path, tmp_path: Path
     ) -> None:
@@ -221,6 +233,8 @@ class TestMistakes:
             (["search", "?!", "--data", "SAMPLES"], 1, "a word"),
             (["similar", "--data", "SAMPLES"], 1, "name a paper"),
             (["similar", "9999.99999", "--data", "SAMPLES"], 1, "9999.99999"),
+            (["terms", "--data", "EMPTY"], 1, "nonmun build SOURCE"),
+            (["terms", "--top-k", "0"], 2, "--top-k"),
             (["rollback", "none", "--data", "SAMPLES"], 1, "there are: "),
             (["build", "nowhere", "--data", "EMPTY"], 1, "nowhere: no such file"),
             (["build"], 2, "Missing argument"),
@@ -286,6 +300,7 @@ class TestHelp:
             "search",
             "ask",
             "similar",
+            "terms",
             "serve",
             "eval",
             "versions",

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from index.encoders import EncoderKind, EncoderSettings
+from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
-from rag.settings import Settings, load_settings
+from index.settings import BuildSettings, LearnSettings, Weights
+from rag.settings import Settings, WeightsGroup, load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +49,46 @@ def test_the_default_profile_names_every_setting() -> None:
     assert names(written) == names(known)
 
 
+def test_what_a_build_computes_with_has_the_same_defaults_in_the_index() -> None:
+    assert Settings().building() == BuildSettings()
+
+
+def test_every_weight_that_a_build_learns_can_be_set() -> None:
+    names = list(Weights().as_json())
+    assert list(WeightsGroup.model_fields) == names
+    learned = Weights(**{name: float(place) for place, name in enumerate(names)})
+    assert WeightsGroup().over(learned) == learned
+    for name in names:
+        changed = {**learned.as_json(), name: 50.0}
+        assert WeightsGroup.model_validate({name: 50}).over(learned) == Weights(**changed)
+
+
+def test_a_weight_that_is_set_wins_over_what_was_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = _profile(tmp_path, "search: {weights: {late: 3, dense: 0}}\n")
+    learned = Weights(lexical=0.1, dense=0.2, late=0.3)
+    assert load_settings(profile).search.weights.over(learned) == Weights(
+        lexical=0.1, dense=0, late=3
+    )
+    monkeypatch.setenv("NONMUN_SEARCH__WEIGHTS__LATE", "0")
+    weights = load_settings(profile).search.weights
+    assert (weights.late, weights.dense, weights.lexical) == (0, 0, None)
+
+
+def test_a_build_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NONMUN_LATE__KIND", "off")
+    monkeypatch.setenv("NONMUN_LEARN__BUDGET_S", "0")
+    assert load_settings().building() == BuildSettings(
+        EncoderSettings(), LateSettings(LateKind.OFF), LearnSettings(budget_s=0)
+    )
+
+
+def test_late_interaction_is_turned_off_in_a_profile(tmp_path: Path) -> None:
+    profile = _profile(tmp_path, "late: {kind: 'off'}\n")
+    assert load_settings(profile).late.kind is LateKind.OFF
+
+
 def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = _profile(tmp_path, "data: a\nsearch: {top_k: 5, candidates: 50}\n")
     assert load_settings(profile).search.top_k == 5
@@ -84,7 +125,18 @@ def test_an_encoder_is_named_in_a_profile(tmp_path: Path) -> None:
         ("nonsense: 3", "no setting nonsense"),
         ("encoder: {kind: bert}", r"encoder\.kind.*universal.*bert"),
         ("server: {port: 70000}", r"server\.port.*70000"),
-        ("search: {lexical_weight: 2}", r"search\.lexical_weight.*2"),
+        ("search: {lexical_weight: 0.3}", r"no setting search\.lexical_weight"),
+        ("search: {similar_lexical_weight: 2}", r"search\.similar_lexical_weight.*2"),
+        ("search: {weights: {late: -1}}", r"search\.weights\.late: .*greater.*0, not -1"),
+        ("search: {weights: {exact: 101}}", r"search\.weights\.exact: .*less.*100, not 101"),
+        ("search: {weights: {title: heavy}}", r"search\.weights\.title: .*number, not 'heavy'"),
+        ("search: {weights: {feedback: .nan}}", r"search\.weights\.feedback: .*nan"),
+        ("search: {weights: {sparse: 1}}", r"no setting search\.weights\.sparse"),
+        ("search: {weights: 1}", r"search\.weights: .*not 1"),
+        ("search: {late_candidates: 9}", r"search\.late_candidates: .*10, not 9"),
+        ("late: {kind: none}", r"late\.kind: .*universal.*off.*none"),
+        ("learn: {budget_s: -1}", r"learn\.budget_s: .*0, not -1"),
+        ("learn: {held_out: 1}", r"learn\.held_out: .*less than 1, not 1"),
         ("search: [1", "not YAML"),
         ("just text", "settings"),
     ],
@@ -98,13 +150,23 @@ def test_a_wrong_profile_is_an_error_that_names_what_is_wrong(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("NONMUN_DATTA", "x"), ("NONMUN_SERVER__PORT", "high"), ("NONMUN_SEARCH__TOPK", "3")],
+    [
+        ("NONMUN_DATTA", "x"),
+        ("NONMUN_SERVER__PORT", "high"),
+        ("NONMUN_SEARCH__TOPK", "3"),
+        ("NONMUN_SEARCH__WEIGHTS__LATE", "much"),
+        ("NONMUN_SEARCH__WEIGHTS__DENSE", "-0.5"),
+        ("NONMUN_SEARCH__WEIGHTS__SPARSE", "1"),
+        ("NONMUN_LATE__KIND", "of"),
+        ("NONMUN_LEARN__HELD_OUT", "0"),
+    ],
 )
 def test_a_wrong_variable_is_an_error(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError):
+    setting = name.removeprefix("NONMUN_").lower().replace("__", ".")
+    with pytest.raises(SettingsError, match=rf"{setting}|{name}"):
         load_settings()
 
 

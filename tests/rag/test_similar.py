@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag.errors import QueryError, UnknownPaperError
+from index.scoring import Leg
+from rag.errors import LegsFailedError, QueryError, UnknownPaperError
 from rag.filters import Filters
-from rag.legs import Leg, Status
+from rag.legs import Status
 from rag.search import Searcher
 from rag.settings import SearchGroup
 from rag.similar import Similar, similar
@@ -94,8 +95,49 @@ def test_scores_are_finite_when_near_and_away_cancel_out(searcher: Searcher) -> 
 def test_a_leg_of_no_weight_is_off(searcher: Searcher, weight: float, leg: Leg) -> None:
     settings = SearchGroup(similar_lexical_weight=weight)
     found = similar(Searcher(searcher.snapshot, settings), [LORA])
-    assert found.legs[leg] is Status.OFF
+    other = Leg.DENSE if leg is Leg.LEXICAL else Leg.LEXICAL
+    assert found.legs == {**dict.fromkeys(Leg, Status.OFF), other: Status.OK}
     assert len(found.hits) == 10
+
+
+BROKEN = {Leg.LEXICAL: "rag.similar._lexical", Leg.DENSE: "rag.similar.score_dense"}
+
+
+@pytest.mark.parametrize("leg", BROKEN)
+def test_a_leg_that_fails_is_told_and_the_other_answers(
+    searcher: Searcher, leg: Leg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BROKEN[leg], _fail)
+    found = similar(searcher, [LORA], top_k=5)
+    other = Leg.DENSE if leg is Leg.LEXICAL else Leg.LEXICAL
+    assert found.legs == {
+        **dict.fromkeys(Leg, Status.OFF),
+        leg: Status.FAILED,
+        other: Status.OK,
+    }
+    settings = SearchGroup(similar_lexical_weight=1 if other is Leg.LEXICAL else 0)
+    monkeypatch.undo()
+    assert _ids(found) == _ids(similar(Searcher(searcher.snapshot, settings), [LORA], top_k=5))
+    assert all(one.hit.passages and one.because.passage for one in found.hits)
+
+
+def test_without_any_leg_there_is_an_error(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in BROKEN.values():
+        monkeypatch.setattr(name, _fail)
+    with pytest.raises(LegsFailedError, match="no leg"):
+        similar(searcher, [LORA])
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("broken for the test")
+
+
+def test_hits_come_best_first(searcher: Searcher) -> None:
+    for found in (similar(searcher, [LORA, DPO], top_k=50), similar(searcher, text="확산 모델")):
+        scores = [one.hit.score for one in found.hits]
+        assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from index.build import build
-from index.encoders import EncoderSettings
 from index.store import Store
 from rag.service import builds as builds_module
 from rag.service.app import create_app
@@ -35,7 +34,7 @@ def digests(tmp_path: Path) -> Path:
 @pytest.fixture
 def connect(digests: Path, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     store = Store(tmp_path / "data")
-    build([digests], store, EncoderSettings())
+    build([digests], store)
     with ExitStack() as stack:
 
         def connect(sources: list[str] | None = None, key: str | None = KEY) -> TestClient:
@@ -46,7 +45,7 @@ def connect(digests: Path, tmp_path: Path) -> Iterator[Callable[..., TestClient]
                     "server": {"admin_key": key},
                 }
             )
-            live = Live(store, settings.search)
+            live = Live(store, settings)
             live.refresh()
             app = create_app(live, settings)
             return stack.enter_context(TestClient(app, raise_server_exceptions=False))

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from index.errors import EncoderError
+from index.scoring import Floats
 from index.snapshot import Snapshot
 from index.store import Store
+from rag.rerank import Reranker
 from rag.service.app import create_app
 from rag.service.live import Live
 from rag.settings import Settings
 
 DPO = "2305.18290"
 QUESTION = "보상 모델 없이 선호를 학습하는 방법은?"
+LEGS = {"lexical": "ok", "dense": "ok", "latent": "ok", "late": "ok", "rerank": "off"}
 
 
 def _problem(reply: Any, status: int) -> dict[str, Any]:
@@ -37,7 +43,7 @@ class TestSearch:
         assert reply.status_code == 200
         body = reply.json()
         assert body["index_version"] == snapshot.version
-        assert body["legs"] == {"lexical": "ok", "dense": "ok"}
+        assert body["legs"] == LEGS
         assert body["took_ms"] > 0
         assert len(body["papers"]) == 3
         first = body["papers"][0]
@@ -67,7 +73,7 @@ class TestSearch:
     def test_the_settings_say_how_much_comes_where_a_request_does_not(self, store: Store) -> None:
         search = {"top_k": 4, "passages_per_paper": 1}
         settings = Settings.model_validate({"data": store.folder, "search": search})
-        live = Live(store, settings.search)
+        live = Live(store, settings)
         live.refresh()
         with TestClient(create_app(live, settings)) as client:
             papers = client.post("/v1/search", json={"query": QUESTION}).json()["papers"]
@@ -76,6 +82,33 @@ class TestSearch:
             assert len(client.get(f"/v1/papers/{DPO}/similar").json()["papers"]) == 4
             more = client.post("/v1/search", json={"query": QUESTION, "top_k": 6}).json()
             assert len(more["papers"]) == 6
+
+    def test_the_settings_say_what_each_leg_counts(self, store: Store) -> None:
+        off = {"lexical": 0, "exact": 0, "native": 0, "latent": 0, "late": 0, "feedback": 0}
+        settings = Settings.model_validate({"data": store.folder, "search": {"weights": off}})
+        live = Live(store, settings)
+        live.refresh()
+        with TestClient(create_app(live, settings)) as client:
+            body = client.post("/v1/search", json={"query": QUESTION}).json()
+            assert body["legs"] == {**dict.fromkeys(LEGS, "off"), "dense": "ok"}
+            assert len(body["papers"]) == 10
+            assert client.get("/readyz").status_code == 200
+
+    def test_no_passages_are_shown_where_none_are_asked_for(self, client: TestClient) -> None:
+        asked = {"query": QUESTION, "top_k": 5}
+        shown = client.post("/v1/search", json=asked).json()["papers"]
+        hidden = client.post("/v1/search", json={**asked, "passages_per_paper": 0}).json()["papers"]
+        assert [paper["passages"] for paper in hidden] == [[]] * 5
+        for one, other in zip(shown, hidden, strict=True):
+            assert (one["id"], one["score"]) == (other["id"], other["score"])
+
+    def test_an_english_question_is_marked_in_korean_text(self, client: TestClient) -> None:
+        asked = {"query": "How can a picture be divided into objects?", "top_k": 1}
+        (paper,) = client.post("/v1/search", json=asked).json()["papers"]
+        passage = paper["passages"][0]
+        marked = [passage["text"][start:end] for start, end in passage["highlights"]]
+        assert paper["id"] == "2304.02643"
+        assert {"분할", "객체"} <= set(marked)
 
     def test_filters_are_applied(self, client: TestClient) -> None:
         filters = {"until": "2023-12-31", "exclude_flags": ["summary-mismatch"]}
@@ -156,6 +189,54 @@ class TestSearch:
         assert client.post("/v1/search", content=fits, headers=headers).status_code == 200
 
 
+class TestReranking:
+    """What the service does with a reranker, and that its reply says how it fared."""
+
+    class Reversing:
+        def scores(self, query: str, texts: Sequence[str]) -> Floats:
+            return np.arange(len(texts), dtype=np.float32)
+
+    class Failing:
+        def scores(self, query: str, texts: Sequence[str]) -> Floats:
+            raise EncoderError("no such model")
+
+    def _papers(
+        self, store: Store, reranker: Reranker, monkeypatch: pytest.MonkeyPatch, status: str
+    ) -> list[dict[str, Any]]:
+        monkeypatch.setattr("rag.service.live.open_reranker", lambda _: reranker)
+        rerank = {"model": "a stand-in", "candidates": 4, "timeout_ms": 30_000}
+        settings = Settings.model_validate({"data": store.folder, "rerank": rerank})
+        live = Live(store, settings)
+        live.refresh()
+        with TestClient(create_app(live, settings)) as client:
+            body = client.post("/v1/search", json={"query": QUESTION, "top_k": 6}).json()
+            assert body["legs"] == {**LEGS, "rerank": status}
+            asked = client.post("/v1/ask", json={"question": QUESTION, "top_k": 6}).json()
+            assert asked["legs"] == body["legs"]
+            assert asked["papers"] == body["papers"]
+            similar = client.post("/v1/similar", json={"ids": [DPO]}).json()
+            assert similar["legs"]["rerank"] == "off"
+        papers: list[dict[str, Any]] = body["papers"]
+        return papers
+
+    def test_the_first_papers_come_in_its_order(
+        self, store: Store, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = {"query": QUESTION, "top_k": 6}
+        plainly = client.post("/v1/search", json=asked).json()["papers"]
+        papers = self._papers(store, self.Reversing(), monkeypatch, "ok")
+        ids = [paper["id"] for paper in plainly]
+        assert [paper["id"] for paper in papers] == [*ids[3::-1], *ids[4:]]
+        assert [paper["score"] for paper in papers] == [paper["score"] for paper in plainly]
+
+    def test_the_order_stays_where_it_fails(
+        self, store: Store, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = {"query": QUESTION, "top_k": 6}
+        plainly = client.post("/v1/search", json=asked).json()["papers"]
+        assert self._papers(store, self.Failing(), monkeypatch, "failed") == plainly
+
+
 class TestAsk:
     def test_an_answer_cites_its_passage(self, client: TestClient, samples: Path) -> None:
         body = client.post("/v1/ask", json={"question": QUESTION}).json()
@@ -169,7 +250,7 @@ class TestAsk:
         source = citation["source"]
         text = (samples / source["file"]).read_bytes().decode("utf-8")
         assert text[source["start"] : source["end"]] == citation["quote"]
-        assert body["legs"] == {"lexical": "ok", "dense": "ok"}
+        assert body["legs"] == LEGS
 
     def test_nothing_to_answer_is_said_and_papers_come_all_the_same(
         self, client: TestClient
@@ -197,6 +278,7 @@ class TestSimilar:
         assert DPO not in {paper["id"] for paper in body["papers"]}
         for paper in body["papers"]:
             assert set(paper["because"]) == {"passage", "like", "terms", "authors"}
+        assert body["legs"] == {**LEGS, "latent": "off", "late": "off"}
         assert client.get(f"/v1/papers/{DPO}/similar?top_k=5").json()["papers"] == body["papers"]
 
     def test_an_unknown_id_is_named(self, client: TestClient) -> None:
@@ -239,21 +321,23 @@ class TestOperations:
             "index_version": snapshot.version,
         }
 
+    @pytest.mark.parametrize("leg", ["lexical", "dense", "latent", "late"])
     def test_it_is_not_ready_when_a_leg_fails(
-        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+        self, client: TestClient, leg: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
             raise RuntimeError("broken for the test")
 
-        monkeypatch.setattr("rag.search.dense_scores", fail)
-        assert "dense" in _problem(client.get("/readyz"), 503)["detail"]
-        body = client.post("/v1/search", json={"query": QUESTION}).json()
-        assert body["legs"] == {"lexical": "ok", "dense": "failed"}
-        assert body["papers"][0]["id"] == DPO
+        monkeypatch.setattr(f"index.fusion.score_{leg}", fail)
+        assert leg in _problem(client.get("/readyz"), 503)["detail"]
+        for path, field in (("search", "query"), ("ask", "question")):
+            body = client.post(f"/v1/{path}", json={field: QUESTION}).json()
+            assert body["legs"] == {**LEGS, leg: "failed"}
+            assert body["papers"][0]["id"] == DPO
 
     def test_without_an_index_it_lives_but_is_not_ready(self, tmp_path: Path) -> None:
         settings = Settings(data=tmp_path)
-        app = create_app(Live(Store(tmp_path), settings.search), settings)
+        app = create_app(Live(Store(tmp_path), settings), settings)
         with TestClient(app, raise_server_exceptions=False) as client:
             assert client.get("/healthz").status_code == 200
             _problem(client.get("/readyz"), 503)
@@ -272,6 +356,30 @@ class TestOperations:
         assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
         paths = client.get("/openapi.json").json()["paths"]
         assert {"/v1/search", "/v1/ask", "/v1/similar", "/v1/index"} <= set(paths)
+
+    def test_the_index_tells_what_is_published(
+        self, client: TestClient, snapshot: Snapshot
+    ) -> None:
+        body = client.get("/v1/index").json()
+        assert body["index_version"] == snapshot.version
+        (version,) = body["versions"]
+        assert set(version) == {
+            "version",
+            "live",
+            "built",
+            "papers",
+            "passages",
+            "bytes",
+            "encoder",
+        }
+        assert (version["version"], version["live"]) == (snapshot.version, True)
+        assert version["papers"] == len(snapshot)
+        assert version["encoder"] == snapshot.manifest.fingerprint
+
+    def test_the_docs_name_every_leg_and_what_may_become_of_it(self, client: TestClient) -> None:
+        parts = client.get("/openapi.json").json()["components"]["schemas"]
+        assert parts["Leg"]["enum"] == list(LEGS)
+        assert set(parts["Status"]["enum"]) == {"ok", "off", "failed", "slow"}
 
     def test_what_is_not_there_is_a_problem_too(self, client: TestClient) -> None:
         _problem(client.get("/v2/search"), 404)

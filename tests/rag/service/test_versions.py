@@ -10,7 +10,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from index.build import build
-from index.encoders import EncoderSettings
 from index.snapshot import Snapshot
 from index.store import Store
 from rag.service import live as live_module
@@ -39,13 +38,13 @@ def two(tmp_path: Path) -> tuple[Store, str, str]:
             f"### [T](https://arxiv.org/abs/2401.00001)\n\n- **What's New**: {text}\n",
             encoding="utf-8",
         )
-        versions.append(build([folder], store, EncoderSettings()).version)
+        versions.append(build([folder], store).version)
     return store, versions[0], versions[1]
 
 
 def _client(store: Store) -> TestClient:
     settings = Settings.model_validate({"data": store.folder, "server": {"admin_key": ADMIN_KEY}})
-    live = Live(store, settings.search)
+    live = Live(store, settings)
     live.refresh()
     return TestClient(create_app(live, settings), raise_server_exceptions=False)
 
@@ -87,7 +86,7 @@ def test_the_admin_key_is_needed(
 def test_without_a_key_in_the_settings_nobody_may(two: tuple[Store, str, str]) -> None:
     store, first, _ = two
     settings = Settings(data=store.folder)
-    live = Live(store, settings.search)
+    live = Live(store, settings)
     live.refresh()
     client = TestClient(create_app(live, settings), raise_server_exceptions=False)
     headers = {"Authorization": "Bearer "}
@@ -123,7 +122,7 @@ def test_an_empty_key_in_the_settings_is_none(two: tuple[Store, str, str]) -> No
     store, first, _ = two
     for key in ("", "  "):
         settings = Settings.model_validate({"data": store.folder, "server": {"admin_key": key}})
-        live = Live(store, settings.search)
+        live = Live(store, settings)
         live.refresh()
         client = TestClient(create_app(live, settings), raise_server_exceptions=False)
         for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {key}"}):

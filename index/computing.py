@@ -1,0 +1,164 @@
+"""What a build computes with encoders: vectors, tokens, and what they teach of the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from index.adapt import Adapted, LinearMap, Pairs, adapt, hold_out, steps_of, without_name
+from index.content import Content, Cut, Title
+from index.encoders import Encoder, MultiVectorEncoder, Vectors
+from index.late import Coded, TokenSpace
+from index.learned import Facts, Learned
+from index.lexical import LatentSpace
+from index.papers import Paper
+from index.passages import plain, plain_places
+from index.progress import Progress
+from index.settings import LearnSettings
+from index.writing import text_terms
+
+Ints = npt.NDArray[np.int64]
+
+
+class Computing:
+    """Gives the content of papers its vectors and tokens."""
+
+    def __init__(
+        self,
+        content: Content,
+        papers: Sequence[Paper],
+        encoder: Encoder,
+        late_encoder: MultiVectorEncoder | None,
+        progress: Progress,
+    ) -> None:
+        self._content = content
+        self._papers = papers
+        self._encoder = encoder
+        self._late = late_encoder
+        self._progress = progress
+        texts = dict.fromkeys(section.text for paper in papers for section in paper.sections)
+        self._cuts = [
+            (text[cut.span[0] : cut.span[1]], cut)
+            for text in texts
+            for cut in content.sections[text]
+        ]
+        # The different tokens of each passage that was encoded, by its cut.
+        self._seen: dict[int, Ints] = {}
+
+    def counts(self) -> tuple[int, int]:
+        """How many passages are to be encoded, and how many are known."""
+        known = [
+            cut.vector is not None
+            for paper in self._papers
+            for section in paper.sections
+            for cut in self._content.sections[section.text]
+        ]
+        return len(known) - sum(known), sum(known)
+
+    def learn(self, settings: LearnSettings) -> Learned:
+        """Compute everything, learn from it, and apply what was learned."""
+        space = None
+        if self._late is not None:
+            self._progress.stage("tokens", 1)
+            space = TokenSpace.learn(self._late, [plain(text) for text, _ in self._cuts])
+        self._encode(space, None)
+        if space is not None:
+            space = space.with_rarity(self._frequencies(space), len(self._papers))
+        if not settings.budget_s:
+            return Learned(tokens=space, facts=Facts(len(self._papers)))
+        held_out = hold_out([paper.id for paper in self._papers], settings.held_out)
+        adapted = self._adapt(settings, held_out)
+        if adapted.map is not None:
+            self._map(adapted.map)
+        facts = Facts(len(self._papers), round(adapted.before, 4), round(adapted.after, 4))
+        return Learned(space, adapted.map, self._latent(held_out), facts=facts)
+
+    def apply(self, learned: Learned) -> Learned:
+        """Compute what is new, with what was learned before."""
+        self._encode(learned.tokens, learned.map)
+        return learned
+
+    def _encode(self, space: TokenSpace | None, linear: LinearMap | None) -> None:
+        """Give vectors and tokens to the passages and titles that have none yet."""
+        names = dict.fromkeys(paper.title for paper in self._papers)
+        titles = [(name, self._content.titles[name]) for name in names]
+        every: list[tuple[str, Cut | Title]] = [*self._cuts, *titles]
+        new = [(text, one) for text, one in every if one.vector is None]
+        self._progress.stage("encode", len(new))
+        vectors = self._encode_texts([text for text, _ in new], [one for _, one in new], space)
+        if linear is not None:
+            vectors = linear(vectors)
+        for (_, one), vector in zip(new, vectors, strict=True):
+            one.vector = vector
+
+    def _encode_texts(
+        self, texts: list[str], new: Sequence[Cut | Title], space: TokenSpace | None
+    ) -> Vectors:
+        """The vectors of texts; their tokens, where there is a space, go into their holders."""
+        lines = [plain(text) for text in texts]
+        if self._late is None or space is None:
+            return self._encoder.encode_document(lines, self._progress.advance)
+        # Where one network makes both, the vectors come with the tokens.
+        both = id(self._late) == id(self._encoder)
+        vectors = np.empty((len(texts), self._encoder.dimension), np.float32)
+        advance = self._progress.advance if both else None
+        for rows, tokens in self._late.encode_document_tokens(lines, space.basis, advance):
+            codes = space.code(tokens.vectors)
+            ends = np.cumsum([0, *tokens.lengths.tolist()]).tolist()
+            for row, (start, end) in zip(rows, pairwise(ends), strict=True):
+                places = np.array(plain_places(texts[row]))
+                spans = places[tokens.spans[start:end]].astype(np.uint16)
+                new[row].tokens = Coded(codes[start:end], spans)
+                self._seen[id(new[row])] = np.unique(tokens.ids[start:end])
+            if both and tokens.texts is not None:
+                vectors[rows] = tokens.texts
+        if not both:
+            vectors = self._encoder.encode_document(lines, self._progress.advance)
+        return vectors
+
+    def _frequencies(self, space: TokenSpace) -> Ints:
+        """How many papers have each token: (vocabulary,)."""
+        counts = np.zeros(len(space.rarity), np.int64)
+        for paper in self._papers:
+            cuts = [cut for one in paper.sections for cut in self._content.sections[one.text]]
+            if cuts:
+                counts[np.unique(np.concatenate([self._seen[id(cut)] for cut in cuts]))] += 1
+        return counts
+
+    def _adapt(self, settings: LearnSettings, held_out: npt.NDArray[np.bool_]) -> Adapted:
+        owned = [
+            (row, cut)
+            for row, paper in enumerate(self._papers)
+            for section in paper.sections
+            for cut in self._content.sections[section.text]
+        ]
+        names = [without_name(paper.title) for paper in self._papers]
+        self._progress.stage("adapt", steps_of(settings.budget_s))
+        pairs = Pairs(
+            self._encoder.encode_query(names),
+            np.array([cut.vector for _, cut in owned], np.float32),
+            np.array([row for row, _ in owned], np.int64),
+            held_out,
+        )
+        return adapt(pairs, settings.budget_s, self._progress.advance)
+
+    def _map(self, linear: LinearMap) -> None:
+        """Take all vectors through the map."""
+        cuts: list[Cut | Title] = [cut for _, cut in self._cuts]
+        names = dict.fromkeys(paper.title for paper in self._papers)
+        titles: list[Cut | Title] = [self._content.titles[name] for name in names]
+        for holders in (cuts, titles):
+            mapped = linear(np.array([one.vector for one in holders], np.float32))
+            for one, vector in zip(holders, mapped, strict=True):
+                one.vector = vector
+
+    def _latent(self, held_out: npt.NDArray[np.bool_]) -> LatentSpace | None:
+        self._progress.stage("latent", 1)
+        titles = [
+            [] if held else self._content.titles[paper.title].terms
+            for paper, held in zip(self._papers, held_out, strict=True)
+        ]
+        return LatentSpace.learn(text_terms(self._papers, self._content), titles)

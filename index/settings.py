@@ -1,0 +1,80 @@
+"""What a build computes with, as plain values: nothing heavy is imported to read them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from index.encoders import EncoderSettings, LateSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a standard deviation of each leg is worth; the defaults suit no corpus in particular.
+
+    Attributes:
+        lexical: Of BM25, times the share of the query's words that the best paper has.
+        exact: Of BM25 as well, as far as that share is more than half.
+        native: Of BM25 as well, for a query in Korean, as far as that share is more than a fifth.
+        dense: Of the best passage's cosine.
+        title: Of the title's cosine.
+        latent: Of the cosine in the latent space.
+        late: Of MaxSim, for a question that says enough to be specific.
+        feedback: Of likeness to what the others put first.
+    """
+
+    lexical: float = 0.6
+    exact: float = 0.8
+    native: float = 2.0
+    dense: float = 1.2
+    title: float = 0.5
+    latent: float = 0.3
+    late: float = 1.8
+    feedback: float = 0.6
+
+    def as_json(self) -> dict[str, float]:
+        """The weights by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Read what `as_json` gave."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnSettings:
+    """How much a build learns, saved beside what it learned and read back through this class.
+
+    Attributes:
+        budget_s: About how many seconds the map and the weights may take on two cores; 0
+            learns nothing but the tokens' space, which late interaction can't do without.
+        held_out: The share of papers that only validate.
+    """
+
+    budget_s: float = 60.0
+    held_out: float = 0.1
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as they stand in a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Read what `as_json` gave."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """What a build computes with.
+
+    Attributes:
+        encoder: Of whole texts.
+        late: Of their tokens.
+        learn: How much it learns of the corpus.
+    """
+
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    late: LateSettings = field(default_factory=LateSettings)
+    learn: LearnSettings = field(default_factory=LearnSettings)
