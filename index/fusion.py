@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FEEDBACK_FROM = 5  # papers that the feedback trusts
-CANDIDATES = 300  # papers that late interaction looks at
+CANDIDATES = 200  # papers that late interaction looks at
 
 
 def first_stage(
@@ -45,8 +45,7 @@ def first_stage(
     """The sum of the legs that score every paper: (papers,); `None` where all are missing."""
     parts = []
     if lexical is not None:
-        weight = weights.lexical * lexical.share + weights.exact * lexical.exactness
-        weight += weights.native * lexical.nativeness
+        weight = weights.lexical * lexical.share + weights.native * lexical.nativeness
         parts.append(weight * lexical.scores)
     if dense is not None:
         parts.append(weights.dense * dense.scores)
@@ -134,7 +133,7 @@ def rank(
         `None` where no leg gave scores.
     """
     lexical = dense = latent = None
-    if weights.lexical or weights.exact or weights.native:
+    if weights.lexical or weights.native:
         lexical = run(Leg.LEXICAL, lambda: score_lexical(snapshot, query, allowed))
     if weights.dense or weights.title:
         dense = run(Leg.DENSE, lambda: score_dense(snapshot, query, allowed, passages))

@@ -26,7 +26,7 @@ Span = tuple[int, int]
 
 DIMENSIONS = 128
 CENTROIDS = 4096  # 8,192 find no more (docs/decisions.md)
-SAMPLE = 1_200  # passages to learn the basis and the centroids from
+SAMPLE = 800  # passages to learn the basis and the centroids from
 MOST_TOKENS = 96  # of a query; of more, the rarest
 _STEPS = 127.5  # a cosine from -1 to 1 in a byte
 _ALIKE = 0.6  # the least cosine of two tokens that are shown as a match

@@ -25,8 +25,7 @@ Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 _ENOUGH = 5.0  # words that one paper alone has, whose information makes a question specific
-_FIFTH = 0.2  # the same where query and text are in one language
-_HALF = 0.5  # the share of a query's words below which sharing them proves nothing
+_FIFTH = 0.2  # the share of a query's words below which sharing them proves little
 _KOREAN = 0.3  # of the letters
 _TRANSLATED = 0.5  # what a word's translation counts beside the word
 _WHOLE = 2 / 3  # the share of the whole paper in the late leg; the rest is its best passage
@@ -120,11 +119,6 @@ class Lexical(NamedTuple):
     scores: Floats
     share: float
     korean: bool
-
-    @property
-    def exactness(self) -> float:
-        """How far beyond half the share is: 0 to 1."""
-        return max(0.0, (self.share - _HALF) / (1 - _HALF))
 
     @property
     def nativeness(self) -> float:

@@ -14,7 +14,6 @@ class Weights:
 
     Attributes:
         lexical: Of BM25, times the share of the query's words that the best paper has.
-        exact: Of BM25 as well, as far as that share is more than half.
         native: Of BM25 as well, for a query in Korean, as far as that share is more than a fifth.
         dense: Of the best passage's cosine.
         title: Of the title's cosine.
@@ -24,13 +23,12 @@ class Weights:
     """
 
     lexical: float = 0.6
-    exact: float = 0.8
     native: float = 2.0
     dense: float = 1.2
-    title: float = 0.5
+    title: float = 0.3
     latent: float = 0.3
     late: float = 1.8
-    feedback: float = 0.6
+    feedback: float = 0.9
 
     def as_json(self) -> dict[str, float]:
         """The weights by name."""

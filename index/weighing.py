@@ -34,7 +34,7 @@ MOST = 500  # titles, and as many questions of rare terms
 _STRENGTH = 600  # the prior counts as so many questions a unit of each weight, squared
 _DEPTH = 1_000
 
-LEARNED = ("lexical", "exact", "dense", "latent", "late")
+LEARNED = ("lexical", "dense", "latent", "late")
 
 
 def learn_weights(
@@ -90,7 +90,6 @@ def _features(snapshot: Snapshot, asked: Asked) -> _Example | None:
     none = np.zeros(len(rows), np.float32)
     columns: dict[str, Floats] = {
         "lexical": lexical.share * lexical.scores[rows],
-        "exact": lexical.exactness * lexical.scores[rows],
         "dense": dense.scores[rows],
         "latent": none if latent is None else latent[rows],
         "late": none if late is None else specificity(snapshot, query.words) * late,

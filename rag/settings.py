@@ -96,9 +96,6 @@ class WeightsGroup(_Group):
     """
 
     lexical: float | None = Field(None, ge=0, le=100, description="Shared words")
-    exact: float | None = Field(
-        None, ge=0, le=100, description="Shared words, as far as a paper has most of the query's"
-    )
     native: float | None = Field(
         None, ge=0, le=100, description="Shared words, where the query is in Korean"
     )
@@ -122,7 +119,7 @@ class SearchGroup(_Group):
     )
     candidates: int = Field(1000, ge=10, le=100_000, description="Passages the dense leg finds")
     late_candidates: int = Field(
-        300, ge=10, le=10_000, description="Papers of the other legs that the late leg looks at"
+        200, ge=10, le=10_000, description="Papers of the other legs that the late leg looks at"
     )
     top_k: int = Field(
         10, ge=1, le=MAX_TOP_K, description="Papers in a reply that asks for no number"

@@ -22,6 +22,7 @@ DIMENSION = 512
 ARITHMETIC = "2"  # raise it when the same tokens would give other vectors
 FEW = 64  # up to so many texts numpy does before torch is imported
 BATCH = 1024
+TOKEN_BATCH = 256  # a token takes 2 kB until it is laid down
 QUERIES_KEPT = 64
 
 
@@ -107,7 +108,7 @@ class UniversalEncoder:
 
         out = np.empty((len(texts), DIMENSION), np.float32)
         with torch.inference_mode():
-            for rows, ids, lengths in self._batches(texts):
+            for rows, ids, lengths in self._batches(texts, BATCH):
                 out[rows] = self._network(torch.from_numpy(ids), torch.from_numpy(lengths)).numpy()
                 if on_batch:
                     on_batch(len(rows))
@@ -124,7 +125,7 @@ class UniversalEncoder:
 
         axes = None if basis is None else torch.from_numpy(np.array(basis.axes))  # not mapped
         origin = np.float32(0) if basis is None else basis.mean @ basis.axes
-        for rows, ids, lengths in self._batches(texts):
+        for rows, ids, lengths in self._batches(texts, TOKEN_BATCH):
             with torch.inference_mode():
                 states, vectors = self._network.token_states(
                     torch.from_numpy(ids), torch.from_numpy(lengths), axes
@@ -144,13 +145,13 @@ class UniversalEncoder:
         return fold.axes, fold.origin
 
     def _batches(
-        self, texts: Sequence[str]
+        self, texts: Sequence[str], size: int
     ) -> Iterator[tuple[list[int], npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Rows, tokens and lengths of some texts at a time."""
         # Similar lengths together: the chunks that are convolved at once come out even.
         order = np.argsort([-len(text) for text in texts], kind="stable").tolist()
-        for begin in range(0, len(order), BATCH):
-            rows = order[begin : begin + BATCH]
+        for begin in range(0, len(order), size):
+            rows = order[begin : begin + size]
             yield rows, *flatten(self._tokenizer.encode([texts[row] for row in rows]))
 
     def _unmarked(

@@ -48,7 +48,7 @@ QUERIES = [
     "검색 증강 생성",
     "RoPE",
 ]
-LEXICAL = {"lexical": 0.7, "exact": 0.4}
+LEXICAL = {"lexical": 0.7, "native": 0.4}
 
 
 def only(**weights: float) -> Weights:
@@ -69,13 +69,13 @@ class TestFirstStage:
     LEXICAL = Lexical(floats(1, -1, 0), 0.75, korean=False)
     DENSE = Dense(floats(0, 2, 1), floats(1, 0, -1))
     LATENT = floats(3, 0, 1)
-    WEIGHTS = only(lexical=2, exact=4, dense=10, title=100, latent=1000)
+    WEIGHTS = only(lexical=2, dense=10, title=100, latent=1000)
 
     def test_it_is_the_weighted_sum(self) -> None:
         found = first_stage(self.WEIGHTS, self.LEXICAL, self.DENSE, self.LATENT)
-        # BM25 counts 2 times the share of 0.75, and 4 times the half that is beyond half: 3.5.
+        # BM25 counts 2 times the share of 0.75.
         assert found is not None
-        assert found.tolist() == [3.5 + 0 + 100 + 3000, -3.5 + 20 + 0, 0 + 10 - 100 + 1000]
+        assert found.tolist() == [1.5 + 0 + 100 + 3000, -1.5 + 20 + 0, 0 + 10 - 100 + 1000]
         assert found.dtype == np.float32
 
     @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.6, 1.0])
@@ -83,7 +83,7 @@ class TestFirstStage:
         lexical = self.LEXICAL._replace(share=share)
         found = first_stage(self.WEIGHTS, lexical, None, None)
         assert found is not None
-        weight = 2 * share + 4 * max(0.0, (share - 0.5) * 2)
+        weight = 2 * share
         assert found == pytest.approx(weight * lexical.scores, abs=1e-6)
 
     def test_for_a_korean_query_bm25_counts_more(self) -> None:
@@ -258,7 +258,6 @@ class TestRank:
         [
             (Weights(), [Leg.LEXICAL, Leg.DENSE, Leg.LATENT, Leg.LATE]),
             (only(lexical=1), [Leg.LEXICAL]),
-            (only(exact=1), [Leg.LEXICAL]),
             (only(native=1), [Leg.LEXICAL]),
             (only(dense=1), [Leg.DENSE]),
             (only(title=1), [Leg.DENSE]),
@@ -290,7 +289,7 @@ class TestRank:
         assert late is not None
         for weights, wanted in (
             (only(lexical=2), 2 * lexical.share * lexical.scores),
-            (only(exact=2), 2 * lexical.exactness * lexical.scores),
+            (only(native=2), 2 * lexical.nativeness * lexical.scores),
             (only(dense=2), 2 * dense.scores),
             (only(title=2), 2 * dense.titles),
             (only(latent=2), 2 * latent),

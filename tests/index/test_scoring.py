@@ -204,7 +204,6 @@ class TestLexical:
     def test_a_query_in_a_papers_own_words_has_all_of_them(self, snapshot: Snapshot) -> None:
         found = score_lexical(snapshot, Query("Mamba: selective state spaces"), None)
         assert found.share == pytest.approx(1, abs=1e-6)
-        assert found.exactness == pytest.approx(1, abs=1e-6)
         assert snapshot.ids[int(found.scores.argmax())] == "2312.00752"
 
     @pytest.mark.parametrize("text", ["", "  ", "xylophone zyzzyva", "?!"])
@@ -213,27 +212,6 @@ class TestLexical:
         assert not found.scores.any()
         assert found.share == 0.0
 
-    def test_exactness_is_what_is_beyond_half(self, snapshot: Snapshot) -> None:
-        lexical = score_lexical(snapshot, Query("RoPE"), None)
-        shares = (0.0, 0.3, 0.5, 0.6, 0.75, 1.0)
-        exact = [lexical._replace(share=share).exactness for share in shares]
-        assert exact == pytest.approx([0, 0, 0, 0.2, 0.5, 1], abs=1e-9)
-
-
-class TestKorean:
-    @pytest.mark.parametrize(
-        ("text", "korean"),
-        [
-            ("확산 모델", True),
-            ("RoPE는 무엇인가?", True),
-            ("DPO와 PPO의 차이를 알려줘", True),
-            ("What is RoPE?", False),
-            ("SWE-bench 논문", False),
-            ("ノイズを取り除く拡散モデル", False),
-            ("", False),
-            ("2312.00752", False),
-        ],
-    )
     def test_a_good_part_of_a_korean_query_is_korean(
         self, snapshot: Snapshot, text: str, korean: bool
     ) -> None:

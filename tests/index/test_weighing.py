@@ -222,7 +222,6 @@ class TestFeatures:
         assert latent is not None
         wanted = {
             "lexical": lexical.share * lexical.scores,
-            "exact": lexical.exactness * lexical.scores,
             "dense": score_dense(snapshot, query, None, 1_000).scores,
             "latent": latent,
             "late": specificity(snapshot, query.words) * late,

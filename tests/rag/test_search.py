@@ -22,7 +22,7 @@ from rag.search import Found, Searcher, best_rows
 from rag.settings import SearchGroup
 
 WEIGHTS = {
-    Leg.LEXICAL: ("lexical", "exact", "native"),
+    Leg.LEXICAL: ("lexical", "native"),
     Leg.DENSE: ("dense", "title"),
     Leg.LATENT: ("latent",),
     Leg.LATE: ("late",),

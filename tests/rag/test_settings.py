@@ -128,7 +128,7 @@ def test_an_encoder_is_named_in_a_profile(tmp_path: Path) -> None:
         ("search: {lexical_weight: 0.3}", r"no setting search\.lexical_weight"),
         ("search: {similar_lexical_weight: 2}", r"search\.similar_lexical_weight.*2"),
         ("search: {weights: {late: -1}}", r"search\.weights\.late: .*greater.*0, not -1"),
-        ("search: {weights: {exact: 101}}", r"search\.weights\.exact: .*less.*100, not 101"),
+        ("search: {weights: {native: 101}}", r"search\.weights\.native: .*less.*100, not 101"),
         ("search: {weights: {title: heavy}}", r"search\.weights\.title: .*number, not 'heavy'"),
         ("search: {weights: {feedback: .nan}}", r"search\.weights\.feedback: .*nan"),
         ("search: {weights: {sparse: 1}}", r"no setting search\.weights\.sparse"),

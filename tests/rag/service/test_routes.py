@@ -84,7 +84,7 @@ class TestSearch:
             assert len(more["papers"]) == 6
 
     def test_the_settings_say_what_each_leg_counts(self, store: Store) -> None:
-        off = {"lexical": 0, "exact": 0, "native": 0, "latent": 0, "late": 0, "feedback": 0}
+        off = {"lexical": 0, "native": 0, "latent": 0, "late": 0, "feedback": 0}
         settings = Settings.model_validate({"data": store.folder, "search": {"weights": off}})
         live = Live(store, settings)
         live.refresh()
