@@ -1,6 +1,7 @@
 # make run    an index of the sample digests, served on 127.0.0.1:8000 (PORT=8001: another)
 # make test   format, lint, types, all tests
 # make bench  speed and memory, into docs/benchmarks.md
+# make quality  what is found and what each part adds, into docs/quality.md
 # make help   this
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ CORPUS ?= $(firstword $(wildcard ../shared/corpus/daily_papers) index/samples)
 EVAL ?= $(wildcard ../shared/eval)
 bin := .venv/bin
 
-.PHONY: run test check bench docs clean help
+.PHONY: run test check bench quality docs clean help
 
 run: .venv/installed
 	@test -e data/live || $(bin)/nonmun build index/samples --data data
@@ -26,6 +27,9 @@ check: .venv/installed
 bench: .venv/installed
 	$(bin)/python -m benchmarks --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) --write docs/benchmarks.md
 
+quality: .venv/installed
+	$(bin)/python -m benchmarks.quality --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) --write docs/quality.md
+
 docs: .venv/installed
 	$(bin)/python docs/cli.py
 
@@ -33,7 +37,7 @@ clean:
 	rm -rf .venv data
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -5
 
 # The constraints hold the versions that are tested, torch without CUDA among them where the
 # package index offers such a build.

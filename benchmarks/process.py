@@ -22,7 +22,7 @@ from benchmarks.table import table
 _COMMAND = [sys.executable, "-c", "from rag.cli import main; main()"]
 
 
-def measure_build(corpus: Path, data: Path) -> str:
+def measure_build(corpus: Path, data: Path, environment: dict[str, str] | None = None) -> str:
     """A full build into an empty folder, and one on top of it with nothing new."""
     rows = []
     for name in ("full build", "again, nothing new"):
@@ -31,6 +31,7 @@ def measure_build(corpus: Path, data: Path) -> str:
             [*_COMMAND, "build", str(corpus), "--data", str(data), "--json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
         )
         out = process.stdout.read() if process.stdout else b""
         _, status, usage = os.wait4(process.pid, 0)

@@ -22,7 +22,7 @@ class Weights:
         feedback: Of likeness to what the others put first.
     """
 
-    lexical: float = 0.6
+    lexical: float = 0.8
     native: float = 2.0
     dense: float = 1.2
     title: float = 0.3

@@ -122,7 +122,7 @@ class Snapshot:
         verify_files(folder, manifest)
         try:
             return cls(folder, manifest)
-        except (OSError, ValueError, KeyError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
             raise SnapshotError(f"the snapshot {folder} can't be opened: {error}") from error
 
     @property

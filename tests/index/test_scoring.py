@@ -212,6 +212,21 @@ class TestLexical:
         assert not found.scores.any()
         assert found.share == 0.0
 
+
+class TestKorean:
+    @pytest.mark.parametrize(
+        ("text", "korean"),
+        [
+            ("확산 모델", True),
+            ("RoPE는 무엇인가?", True),
+            ("DPO와 PPO의 차이를 알려줘", True),
+            ("What is RoPE?", False),
+            ("SWE-bench 논문", False),
+            ("ノイズを取り除く拡散モデル", False),
+            ("", False),
+            ("2312.00752", False),
+        ],
+    )
     def test_a_good_part_of_a_korean_query_is_korean(
         self, snapshot: Snapshot, text: str, korean: bool
     ) -> None:
