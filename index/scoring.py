@@ -156,12 +156,16 @@ def score_lexical(snapshot: Snapshot, query: Query, allowed: Allowed | None) -> 
 
 def _share(snapshot: Snapshot, query: Query, scores: Floats) -> float:
     """The share of the query's words, weighted by rarity, that the best paper has."""
-    words = set(query.words)
-    if not words or not scores.any():
+    return share_held(snapshot, query.words, int(scores.argmax())) if scores.any() else 0.0
+
+
+def share_held(snapshot: Snapshot, words: Sequence[str], paper: int) -> float:
+    """The share of some words, weighted by rarity, that a paper has; 0 of none."""
+    different, rarity = set(words), snapshot.lexicon.rarity
+    if not different:
         return 0.0
-    held = words & snapshot.words_of(int(scores.argmax()))
-    rarity = snapshot.lexicon.rarity
-    return sum(map(rarity, held)) / sum(map(rarity, words))
+    held = different & snapshot.words_of(paper)
+    return sum(map(rarity, held)) / sum(map(rarity, different))
 
 
 def score_dense(

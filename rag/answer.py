@@ -10,6 +10,7 @@ import numpy as np
 
 from index.papers import Source
 from index.passages import plain
+from index.scoring import share_held
 from rag.filters import Filters
 from rag.search import NO_FILTERS, Found, PassageHit, Searcher
 from rag.settings import AnswerGroup
@@ -98,11 +99,9 @@ def _confidence(searcher: Searcher, found: Found) -> float:
 
 def _coverage(searcher: Searcher, found: Found) -> float:
     """The share of the question's words that the best paper has, weighted by rarity."""
-    lexicon, words = searcher.snapshot.lexicon, set(found.query.words)
-    if not words or not found.hits:
+    if not found.hits:
         return 0.0
-    held = words & searcher.snapshot.words_of(found.hits[0].row)
-    return sum(map(lexicon.rarity, held)) / sum(map(lexicon.rarity, words))
+    return share_held(searcher.snapshot, found.query.words, found.hits[0].row)
 
 
 def _cite(searcher: Searcher, found: Found, hit: PassageHit) -> Citation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from index.errors import SettingsError
 from index.fusion import rank
+from index.lexical import merge_spans
 from index.papers import Paper, Passage
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
@@ -217,19 +218,8 @@ class Searcher:
         late = self.snapshot.late if query.late_moments is not None else None
         if late is not None and query.tokens is not None:
             alike = late.tokens.matches(query.tokens, row)
-            spans = merge([*spans, *self.snapshot.lexicon.whole_terms(row, alike)])
+            spans = merge_spans([*spans, *self.snapshot.lexicon.whole_terms(row, alike)])
         return spans
-
-
-def merge(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those that touch or overlap made one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def has_word(text: str) -> bool:

@@ -2,7 +2,16 @@
 
 from index.lexical.analysis import Analysis, Analyzer, analyzer
 from index.lexical.latent import LatentSpace
-from index.lexical.lexicon import Lexicon
+from index.lexical.lexicon import Lexicon, merge_spans
 from index.lexical.words import Term, latin_terms
 
-__all__ = ["Analysis", "Analyzer", "LatentSpace", "Lexicon", "Term", "analyzer", "latin_terms"]
+__all__ = [
+    "Analysis",
+    "Analyzer",
+    "LatentSpace",
+    "Lexicon",
+    "Term",
+    "analyzer",
+    "latin_terms",
+    "merge_spans",
+]

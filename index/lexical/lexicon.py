@@ -182,14 +182,9 @@ class Lexicon:
         """Where a passage's text has any of the terms, merged where they touch."""
         rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
         wanted = set(terms)
-        hits = sorted((start, length) for term, start, length in rows.tolist() if term in wanted)
-        merged: list[tuple[int, int]] = []
-        for start, length in hits:
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], start + length))
-            else:
-                merged.append((start, start + length))
-        return merged
+        return merge_spans(
+            (start, start + length) for term, start, length in rows.tolist() if term in wanted
+        )
 
     def whole_terms(self, passage: int, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """The terms of a passage that any of the spans is part of; a span of none is left out.
@@ -212,3 +207,14 @@ class Lexicon:
         rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
         for number, start, length in rows.tolist():
             yield Term(self._vocabulary[number], start, start + length)
+
+
+def merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, those that touch or overlap made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged

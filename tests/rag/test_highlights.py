@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from index.lexical import merge_spans
 from index.snapshot import Snapshot
 from rag.filters import Filters
-from rag.search import PassageHit, Searcher, merge
+from rag.search import PassageHit, Searcher
 from rag.settings import SearchGroup
 
 SAM, DPO, WHISPER, DDPM = "2304.02643", "2305.18290", "2212.04356", "2006.11239"
@@ -119,5 +120,9 @@ def test_a_late_leg_that_fails_leaves_the_words(
 
 
 def test_spans_that_touch_or_overlap_are_made_one() -> None:
-    assert merge([]) == []
-    assert merge([(4, 6), (0, 2), (2, 3), (5, 9), (7, 8), (11, 12)]) == [(0, 3), (4, 9), (11, 12)]
+    assert merge_spans([]) == []
+    assert merge_spans([(4, 6), (0, 2), (2, 3), (5, 9), (7, 8), (11, 12)]) == [
+        (0, 3),
+        (4, 9),
+        (11, 12),
+    ]
