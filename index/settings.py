@@ -45,8 +45,9 @@ class LearnSettings:
     """How much a build learns, saved beside what it learned and read back through this class.
 
     Attributes:
-        budget_s: About how many seconds the map and the weights may take on two cores; 0
-            learns nothing but the tokens' space, which late interaction can't do without.
+        budget_s: About how many seconds the map may take on two cores; more than 10 change
+            nothing (`adapt.steps_of`), 0 learns nothing but the tokens' space, which late
+            interaction can't do without.
         held_out: The share of papers that only validate.
     """
 

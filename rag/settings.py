@@ -78,7 +78,10 @@ class LearnGroup(_Group):
     """What a build learns of its corpus."""
 
     budget_s: float = Field(
-        60, ge=0, le=3600, description="About how long it may take on two cores; 0 learns nothing"
+        60,
+        ge=0,
+        le=3600,
+        description="Seconds for the map on two cores; above 10 nothing changes, 0 is off",
     )
     held_out: float = Field(
         0.1, gt=0, lt=1, description="The share of papers that only tell whether it helped"
