@@ -1,0 +1,1 @@
+"""The commands of `nonmun`, by what they are for: each parses, calls the package, prints."""

@@ -1,0 +1,84 @@
+"""Options that several commands have, and what they are turned into."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag.bounds import MAX_TOP_K
+
+if TYPE_CHECKING:
+    from rag.filters import Filters
+    from rag.search import Searcher
+    from rag.settings import Settings
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the published indexes.  [env: NONMUN_DATA; else: data]"),
+]
+Profile = Annotated[
+    Path | None,
+    typer.Option("--profile", help="YAML file of settings.  [env: NONMUN_PROFILE]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP service replies.")]
+TopK = Annotated[int | None, typer.Option("--top-k", min=1, max=MAX_TOP_K, help="How many papers.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or later."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or earlier."),
+]
+MinVotes = Annotated[int | None, typer.Option(min=0, help="Papers with so many votes or more.")]
+Author = Annotated[list[str] | None, typer.Option(help="Papers by this author; may be repeated.")]
+Section = Annotated[
+    list[str] | None, typer.Option(help="Passages of this section; may be repeated.")
+]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE", help="Directories, files or globs of digests.")
+]
+
+
+def settings_of(data: Path | None, profile: Path | None, **options: Any) -> Settings:
+    """The settings of a command.
+
+    Raises:
+        SettingsError: One is wrong.
+    """
+    from rag.settings import load_settings
+
+    return load_settings(profile, data=data, **options)
+
+
+def open_searcher(data: Path | None, profile: Path | None) -> tuple[Searcher, Settings]:
+    """What searches the live version.
+
+    Raises:
+        NonmunError: There is none, or a setting is wrong.
+    """
+    from index.store import Store
+    from rag.search import Searcher
+
+    settings = settings_of(data, profile)
+    snapshot = Store(settings.data).open_live()
+    return Searcher(snapshot, settings.search, settings.rerank), settings
+
+
+def filters_of(
+    since: datetime | None,
+    until: datetime | None,
+    min_votes: int | None,
+    author: list[str] | None,
+    section: list[str] | None,
+) -> Filters:
+    """What the options ask of papers and passages."""
+    from rag.filters import Filters
+
+    def day(moment: datetime | None) -> date | None:
+        return moment.date() if moment else None
+
+    return Filters(day(since), day(until), min_votes, tuple(author or ()), tuple(section or ()))
