@@ -1,0 +1,72 @@
+"""Locks: who holds a file, and that the kernel lets go for a process that was killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from index.leases import is_held, share, take
+
+
+def test_many_may_share_and_then_none_can_take(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    assert not is_held(path)
+    with share(path), share(path):
+        assert is_held(path)
+        assert take(path) is None
+    with take(path) or pytest.fail("nobody holds it"):
+        assert is_held(path)
+        assert take(path) is None
+        with pytest.raises(BlockingIOError):
+            share(path)
+    assert not is_held(path)
+
+
+def test_a_lease_that_is_forgotten_is_let_go(tmp_path: Path) -> None:
+    lease = take(tmp_path / "file")
+    assert is_held(tmp_path / "file")
+    del lease
+    assert not is_held(tmp_path / "file")
+
+
+def test_what_is_not_there_is_not_held_and_not_shared(tmp_path: Path) -> None:
+    assert not is_held(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        share(tmp_path / "none")
+
+
+def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from index.leases import take\n"
+        "held = take(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    path = tmp_path / "file"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    process.stdout.readline()
+    assert is_held(path)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not is_held(path)
+
+
+def test_a_child_that_is_given_the_handle_shares_the_hold(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    lease = take(path)
+    assert lease
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        pass_fds=[lease.fileno()],
+    )
+    lease.close()
+    assert is_held(path)
+    process.communicate(b"")
+    assert not is_held(path)
