@@ -63,10 +63,10 @@ def take(path: Path) -> Lease | None:
         return None
 
 
-def is_held(path: Path) -> bool:
-    """Whether anybody holds a file that is there."""
+def is_taken(path: Path) -> bool:
+    """Whether somebody holds a file alone."""
     try:
-        _lock(path, os.O_RDONLY, shared=False).close()
+        share(path).close()
     except BlockingIOError:
         return True
     except OSError:

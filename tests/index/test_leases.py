@@ -9,33 +9,32 @@ from pathlib import Path
 
 import pytest
 
-from index.leases import is_held, share, take
+from index.leases import is_taken, share, take
 
 
 def test_many_may_share_and_then_none_can_take(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
-    assert not is_held(path)
     with share(path), share(path):
-        assert is_held(path)
+        assert not is_taken(path)
         assert take(path) is None
     with take(path) or pytest.fail("nobody holds it"):
-        assert is_held(path)
+        assert is_taken(path)
         assert take(path) is None
         with pytest.raises(BlockingIOError):
             share(path)
-    assert not is_held(path)
+    assert not is_taken(path)
 
 
 def test_a_lease_that_is_forgotten_is_let_go(tmp_path: Path) -> None:
     lease = take(tmp_path / "file")
-    assert is_held(tmp_path / "file")
+    assert is_taken(tmp_path / "file")
     del lease
-    assert not is_held(tmp_path / "file")
+    assert not is_taken(tmp_path / "file")
 
 
 def test_what_is_not_there_is_not_held_and_not_shared(tmp_path: Path) -> None:
-    assert not is_held(tmp_path / "none")
+    assert not is_taken(tmp_path / "none")
     with pytest.raises(FileNotFoundError):
         share(tmp_path / "none")
 
@@ -51,10 +50,10 @@ def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
     )
     assert process.stdout
     process.stdout.readline()
-    assert is_held(path)
+    assert is_taken(path)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not is_held(path)
+    assert not is_taken(path)
 
 
 def test_a_child_that_is_given_the_handle_shares_the_hold(tmp_path: Path) -> None:
@@ -67,6 +66,6 @@ def test_a_child_that_is_given_the_handle_shares_the_hold(tmp_path: Path) -> Non
         pass_fds=[lease.fileno()],
     )
     lease.close()
-    assert is_held(path)
+    assert is_taken(path)
     process.communicate(b"")
-    assert not is_held(path)
+    assert not is_taken(path)
