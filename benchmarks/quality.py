@@ -22,6 +22,7 @@ from index import adapt, scoring
 from index.build import build
 from index.fusion import CANDIDATES, choose_candidates, first_stage
 from index.glossary import Glossary
+from index.questions import read_questions
 from index.scoring import Query, score_dense, score_late, score_latent, score_lexical
 from index.settings import BuildSettings, LearnSettings, Weights
 from index.snapshot import Snapshot
@@ -34,7 +35,6 @@ from rag.evaluation import (
     topical_scores,
 )
 from rag.intervals import Interval, compare
-from rag.questions import read_questions
 from rag.search import Searcher
 from rag.self_evaluation import MOST, Questions, Trial, own_questions
 from rag.settings import SearchGroup, WeightsGroup

@@ -7,7 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("build", "search", "ask", "similar", "terms", "serve", "eval", "versions", "rollback")
+COMMANDS = (
+    "build",
+    "search",
+    "ask",
+    "similar",
+    "terms",
+    "serve",
+    "eval",
+    "versions",
+    "rollback",
+    "forget",
+)
 TARGET = Path(__file__).with_name("cli.md")
 
 

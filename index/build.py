@@ -1,128 +1,98 @@
-"""The batch: read -> plan -> analyse -> encode -> learn -> write -> verify -> publish."""
+"""The batch: read -> plan -> analyse -> encode -> learn -> write -> check -> publish."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from index.adapt import hold_out
+from index.beside import Beside
+from index.checks import check
 from index.computing import Computing
 from index.content import ANALYSIS, Content
-from index.digests import Reading, read_digests
+from index.digests import Reading
 from index.encoders import (
     Encoder,
     MultiVectorEncoder,
     open_encoder,
     open_multi_vector_encoder,
 )
-from index.errors import SnapshotError, SourceError
+from index.errors import ChecksFailedError, SnapshotError, SourceError
+from index.forgotten import Forgotten
+from index.golden import find_golden
 from index.learned import Learned
-from index.manifest import LAYOUT, Manifest, seal, sync
-from index.plan import Plan, make_plan
+from index.manifest import LAYOUT, Manifest, read_manifest, seal
+from index.papers import Paper
+from index.plan import make_plan
 from index.progress import Progress, Silent
-from index.settings import BuildSettings
+from index.questions import Question, read_questions
+from index.report import Report, Timed
+from index.settings import BuildOptions, BuildSettings
 from index.snapshot import Snapshot
+from index.sources import all_papers, read_sources, usable
 from index.store import Store
 from index.weighing import MOST, learn_weights
 from index.writing import Made, write_files
 
 
-@dataclass(slots=True)
-class Report:
-    """What a build did; kept in the snapshot beside the manifest."""
-
-    started: str
-    finished: str = ""
-    before: str | None = None  # the version that was live
-    files: int = 0
-    entries: int = 0
-    papers: int = 0
-    passages: int = 0
-    encoded: int = 0
-    carried: int = 0
-    learned: dict[str, Any] = field(default_factory=dict)
-    relearning_pays: bool = False  # the corpus has outgrown what was learned of it
-    plan: Plan | None = None
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A published snapshot: its version, where it is, and the report."""
+    """A published snapshot: its version, where it is, and the report.
+
+    `new` is false where the live version holds exactly the sources already.
+    """
 
     version: str
     folder: Path
     report: Report
     reading: Reading
-
-
-def read_sources(
-    sources: Iterable[str | Path], strict: bool = False, progress: Progress | None = None
-) -> Reading:
-    """Read the digests of a build.
-
-    Raises:
-        SourceError: They hold no paper; or, with `strict`, something could not be read.
-    """
-    progress = progress or Silent()
-    seen = 0
-
-    def on_file(done: int, total: int) -> None:
-        nonlocal seen
-        if not done:
-            progress.stage("read", total)
-        progress.advance(done - seen)
-        seen = done
-
-    reading = read_digests(sources, on_file)
-    listed = "".join(f"\n  {problem}" for problem in reading.problems)
-    if strict and reading.problems:
-        raise SourceError(f"{len(reading.problems)} problems, and --strict allows none:{listed}")
-    if not reading.papers:
-        remarks = "".join(f"\n  {remark}" for remark in reading.remarks)
-        raise SourceError(f"no papers in the sources{remarks}")
-    return reading
+    new: bool
 
 
 def build(
     sources: Iterable[str | Path],
     store: Store,
     settings: BuildSettings | None = None,
+    options: BuildOptions | None = None,
     *,
-    full: bool = False,
-    strict: bool = False,
     progress: Progress | None = None,
+    on_read: Callable[[Reading], None] | None = None,
+    beside: Beside | None = None,
 ) -> Built:
-    """Build a snapshot of the sources and make it the live one.
+    """Build a snapshot of the sources, check it, and make it the live one.
 
     What the live snapshot knows of a text that has not changed is carried over, and what it
-    learned of the corpus.
+    learned of the corpus. Where it holds exactly the sources already, it stays.
 
     Args:
         sources: Directories, files and globs; together they are the whole corpus.
         store: Where to publish.
         settings: What to compute with; `None` takes the defaults.
-        full: Compute and learn everything anew.
-        strict: Publish nothing if anything could not be read.
+        options: How; `None` takes the defaults.
         progress: Told about every stage.
+        on_read: Given what was read, as soon as it is known.
+        beside: Another process that does a part of the work.
 
     Raises:
         SourceError: There is nothing to index, or `strict` forbids it.
         EncoderError: The encoder can't be loaded.
+        QuestionsError: The golden questions can't be read.
+        ChecksFailedError: The new version is worse than it may be; it is kept aside.
         SnapshotError: Another build is running, or nothing can be written.
     """
-    job = _Build(store, settings or BuildSettings(), progress or Silent())
+    job = _Build(
+        store,
+        settings or BuildSettings(),
+        options or BuildOptions(),
+        progress or Silent(),
+        beside,
+    )
     try:
-        return job.run(sources, full, strict)
+        return job.run(list(sources), on_read)
     except OSError as error:  # a full disk, most often
         reason = (error.strerror or str(error)).lower()
         raise SnapshotError(
@@ -130,65 +100,94 @@ def build(
         ) from error
 
 
+class _Outcome(NamedTuple):
+    """The version that holds the sources, and its folder if it was published before."""
+
+    version: str
+    folder: Path | None = None
+
+
 class _Build:
-    def __init__(self, store: Store, settings: BuildSettings, progress: Progress) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: BuildSettings,
+        options: BuildOptions,
+        progress: Progress,
+        beside: Beside | None,
+    ) -> None:
         self.store = store
         self.settings = settings
-        self.progress = _Timed(progress)
-        self.report = Report(datetime.now(UTC).isoformat(timespec="seconds"))
+        self.options = options
+        self.progress = Timed(progress)
+        self.beside = beside
+        self.report = Report()
 
-    def run(self, sources: Iterable[str | Path], full: bool, strict: bool) -> Built:
-        reading = read_sources(sources, strict, self.progress)
-        papers = reading.papers
+    def run(
+        self, sources: Sequence[str | Path], on_read: Callable[[Reading], None] | None
+    ) -> Built:
+        # From before the first file is read: else a build that read later may publish earlier.
         with self.store.staging() as folder:
-            self.progress.stage("load", 1)
-            encoder = open_encoder(self.settings.encoder)
-            late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
-            self.report.before = self.store.live()
-            live = self.store.usable_live()
-            self.progress.stage("plan", 1)
-            self.report.plan = make_plan(papers, live)
-            content, learned = Content(), None
-            if live and not full and self._fits(live, encoder, late_encoder):
-                content, learned = Content.of(live), live.learned
-            live = None  # its memory is needed
-            content.analyze(
-                (section.text for paper in papers for section in paper.sections),
-                (paper.title for paper in papers),
-                self.progress,
-            )
-            if not any(content.sections[s.text] for p in papers for s in p.sections):
-                raise SourceError("no passages in the sources: their sections say nothing")
-            work = Computing(content, papers, encoder, late_encoder, self.progress)
-            self.report.encoded, self.report.carried = work.counts()
-            fresh = learned is None
-            learned = work.learn(self.settings.learn) if learned is None else work.apply(learned)
-            made = Made(
-                encoder,
-                self.settings.encoder,
-                late_encoder,
-                self.settings.late,
-                learned,
-                self.settings.learn,
-            )
-            self.progress.stage("write", 1)
-            manifest = write_files(folder, content, papers, made)
-            if fresh and self.settings.learn.budget_s:
-                learned = self._weigh(folder, manifest, made)
-            self._tell(learned, len(papers))
-            manifest = seal(folder, manifest)
-            self.report.papers, self.report.passages = manifest.papers, manifest.passages
-            self.progress.stage("verify", 1)
-            Snapshot.open(folder)
-            self._write_report(folder, reading)
-            self.progress.stage("publish", 1)
-            path = self.store.publish(folder, manifest)
-            self.progress.end()
-        return Built(manifest.version, path, self.report, reading)
+            forgotten = self.store.forgotten.read()
+            reading = read_sources(sources, forgotten, self.options, self.progress, on_read)
+            # A digest may leave out an author for whom the paper is forgotten in all of them.
+            forgotten = replace(forgotten, papers=forgotten.papers | reading.left_out)
+            self.report.tell_reading(reading)
+            golden = self._golden(sources)
+            made = self._make(folder, reading, forgotten, golden)
+            if made.folder is None:
+                path = self._publish(folder, made)
+            else:
+                path = made.folder
+                if made.version != self.report.before:  # the live one is broken
+                    self.store.make_live(made.version)
+            # Only now: the versions that were read to make this one are closed.
+            self.report.retired = self.store.retire(self.settings.keep)
+            self.report.finish(self.progress.seconds())
+        return Built(made.version, path, self.report, reading, new=made.folder is None)
+
+    def _make(
+        self,
+        folder: Path,
+        reading: Reading,
+        forgotten: Forgotten,
+        golden: Sequence[Question],
+    ) -> _Outcome:
+        """Write a sealed snapshot and check it, unless a version holds the same already."""
+        self.progress.stage("plan", 1)
+        self.report.before, self.report.number = self.store.live(), self.store.next_number()
+        live = usable(self.store)
+        before = live.papers(reading.papers) if live else []
+        papers = all_papers(reading, before, self.options, forgotten)
+        self.report.plan = make_plan(papers, before, forgotten.holds)
+        self.progress.stage("load", 1)
+        encoder = open_encoder(self.settings.encoder)
+        late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
+        known = live if live and not self.options.full else None
+        known = known if known and self._fits(known, encoder, late_encoder) else None
+        if known and before == list(papers):
+            self.report.tell_version(known.manifest, papers)
+            self.report.carried = known.manifest.passages
+            self.report.tell_learned(known.learned, len(papers))
+            return _Outcome(known.version, known.folder)
+        made = self._write(Content(known, before), papers, encoder, late_encoder, folder)
+        failures = self._check(folder, made, live, golden, forgotten)
+        manifest = read_manifest(folder)
+        self.report.forced = bool(failures) and self.options.force
+        if self.report.forced:
+            manifest = seal(folder, replace(manifest, forced=list(failures)))
+        self.report.tell_version(manifest, papers)
+        return _Outcome(manifest.version)
+
+    def _golden(self, sources: Sequence[str | Path]) -> list[Question]:
+        named = self.settings.checks.golden
+        files = find_golden(sources, Path(named) if named else None)
+        return read_questions(files) if files else []
 
     def _fits(
         self, live: Snapshot, encoder: Encoder, late_encoder: MultiVectorEncoder | None
     ) -> bool:
+        """Whether what a snapshot knows was computed as this build would."""
         manifest = live.manifest
         return (
             manifest.fingerprint == encoder.fingerprint
@@ -197,6 +196,43 @@ class _Build:
             and manifest.learning == self.settings.learn.as_json()
             and manifest.analysis == ANALYSIS
         )
+
+    def _write(
+        self,
+        content: Content,
+        papers: Sequence[Paper],
+        encoder: Encoder,
+        late_encoder: MultiVectorEncoder | None,
+        folder: Path,
+    ) -> Made:
+        """Compute what is not known, and write a sealed snapshot."""
+        # The encoder's weights are read while the process beside analyses.
+        content.analyze(papers, self.progress, self.beside, lambda: encoder.encode_query(["준비"]))
+        texts = [[section.text for section in paper.sections] for paper in papers]
+        mining = self.beside.mine(texts) if self.beside else None
+        if not any(content.sections[s.text] for p in papers for s in p.sections):
+            raise SourceError("no passages in the sources: their sections say nothing")
+        work = Computing(content, papers, encoder, late_encoder, self.progress)
+        self.report.encoded, self.report.carried = work.counts()
+        if content.live is None:
+            learned = work.learn(self.settings.learn)
+        else:
+            learned = work.apply(content.live.learned)
+        made = Made(
+            encoder,
+            self.settings.encoder,
+            late_encoder,
+            self.settings.late,
+            learned,
+            self.settings.learn,
+        )
+        self.progress.stage("write", 1)
+        manifest = write_files(folder, content, papers, made, mining.result() if mining else None)
+        if content.live is None and self.settings.learn.budget_s:
+            learned = self._weigh(folder, manifest, made)
+        self.report.tell_learned(learned, len(papers))
+        seal(folder, manifest)
+        return made
 
     def _weigh(self, folder: Path, manifest: Manifest, made: Made) -> Learned:
         """Learn the weights of the legs, from the snapshot as it will be asked."""
@@ -208,48 +244,41 @@ class _Build:
         learned.write_facts(folder / LAYOUT.learned)
         return learned
 
-    def _tell(self, learned: Learned, papers: int) -> None:
-        self.report.learned = {
-            "weights": learned.weights.as_json(),
-            **asdict(learned.facts),
-            "map": learned.map is not None,
-        }
-        self.report.relearning_pays = learned.outgrown(papers)
+    def _check(
+        self,
+        folder: Path,
+        made: Made,
+        live: Snapshot | None,
+        golden: Sequence[Question],
+        forgotten: Forgotten,
+    ) -> Sequence[str]:
+        """Open what was written like any reader, and see whether it is fit to be published.
 
-    def _write_report(self, folder: Path, reading: Reading) -> None:
-        report = self.report
-        report.files, report.entries = reading.files, reading.entries
-        report.problems = [asdict(problem) for problem in reading.problems]
-        report.notes = [asdict(note) for note in reading.notes]
-        report.finished = datetime.now(UTC).isoformat(timespec="seconds")
-        report.seconds = self.progress.seconds()
-        text = json.dumps(asdict(report), ensure_ascii=False, indent=1)
-        path = folder / LAYOUT.report
-        path.write_text(text + "\n", encoding="utf-8")
-        sync(path)
+        Returns:
+            What is wrong with it.
+        """
+        self.progress.stage("check", 1)
+        fresh = Snapshot.open(folder, made.encoder, made.late_encoder)
+        hidden = forgotten.rows(live) if live else None
+        rows = [] if hidden is None else np.flatnonzero(hidden).tolist()
+        gone = [live.ids[row] for row in rows] if live else []
+        checked = check(fresh, live, self.settings.checks, golden, {*gone, *forgotten.papers})
+        self.report.quality, self.report.failures = checked.quality, list(checked.failures)
+        return checked.failures
 
+    def _publish(self, folder: Path, made: _Outcome) -> Path:
+        """Make a sealed snapshot the live one, or keep it aside.
 
-class _Timed:
-    """Passes progress on and keeps the time of every stage."""
+        Returns:
+            Where it is.
 
-    def __init__(self, inner: Progress) -> None:
-        self._inner = inner
-        self._seconds: dict[str, float] = {}
-        self._name, self._begin = "", time.perf_counter()
-
-    def stage(self, name: str, total: int) -> None:
-        self.end()
-        self._name = name
-        self._inner.stage(name, total)
-
-    def advance(self, steps: int) -> None:
-        self._inner.advance(steps)
-
-    def end(self) -> None:
-        now = time.perf_counter()
-        if self._name:
-            self._seconds[self._name] = self._seconds.get(self._name, 0.0) + now - self._begin
-        self._name, self._begin = "", now
-
-    def seconds(self) -> dict[str, float]:
-        return {name: round(value, 3) for name, value in self._seconds.items()}
+        Raises:
+            ChecksFailedError: It failed, and nobody wished to publish it all the same.
+        """
+        self.progress.stage("publish", 1)
+        self.report.write(folder, self.progress.seconds())
+        failures = self.report.failures
+        if failures and not self.report.forced:
+            aside = self.store.keep_aside(folder, f"{self.report.number}-{made.version}")
+            raise ChecksFailedError(aside, failures)
+        return self.store.publish(folder, read_manifest(folder))

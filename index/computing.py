@@ -11,7 +11,7 @@ import numpy.typing as npt
 from index.adapt import Adapted, LinearMap, Pairs, adapt, hold_out, steps_of, without_name
 from index.content import Content, Cut, Title
 from index.encoders import Encoder, MultiVectorEncoder, Vectors
-from index.late import Coded, TokenSpace
+from index.late import TokenSpace
 from index.learned import Facts, Learned
 from index.lexical import LatentSpace
 from index.papers import Paper
@@ -43,23 +43,23 @@ class Computing:
         self._cuts = [
             (text[cut.span[0] : cut.span[1]], cut)
             for text in texts
-            for cut in content.sections[text]
+            for row in content.sections[text]
+            if (cut := content.new(row)) is not None
         ]
         # The different tokens of each passage that was encoded, by its cut.
         self._seen: dict[int, Ints] = {}
 
     def counts(self) -> tuple[int, int]:
         """How many passages are to be encoded, and how many are known."""
-        known = [
-            cut.vector is not None
+        new = [
+            self._content.new(row) is not None
             for paper in self._papers
-            for section in paper.sections
-            for cut in self._content.sections[section.text]
+            for row in self._content.rows_of(paper)
         ]
-        return len(known) - sum(known), sum(known)
+        return sum(new), len(new) - sum(new)
 
     def learn(self, settings: LearnSettings) -> Learned:
-        """Compute everything, learn from it, and apply what was learned."""
+        """Compute everything, learn from it, and apply what was learned; all content is new."""
         space = None
         if self._late is not None:
             self._progress.stage("tokens", 1)
@@ -83,16 +83,19 @@ class Computing:
 
     def _encode(self, space: TokenSpace | None, linear: LinearMap | None) -> None:
         """Give vectors and tokens to the passages and titles that have none yet."""
-        names = dict.fromkeys(paper.title for paper in self._papers)
-        titles = [(name, self._content.titles[name]) for name in names]
-        every: list[tuple[str, Cut | Title]] = [*self._cuts, *titles]
-        new = [(text, one) for text, one in every if one.vector is None]
+        new = [*self._cuts, *self._titles()]
         self._progress.stage("encode", len(new))
         vectors = self._encode_texts([text for text, _ in new], [one for _, one in new], space)
         if linear is not None:
             vectors = linear(vectors)
         for (_, one), vector in zip(new, vectors, strict=True):
             one.vector = vector
+
+    def _titles(self) -> list[tuple[str, Cut | Title]]:
+        """The new titles, by their text."""
+        names = dict.fromkeys(paper.title for paper in self._papers)
+        found = ((name, self._content.new_title(name)) for name in names)
+        return [(name, title) for name, title in found if title is not None]
 
     def _encode_texts(
         self, texts: list[str], new: Sequence[Cut | Title], space: TokenSpace | None
@@ -110,8 +113,8 @@ class Computing:
             ends = np.cumsum([0, *tokens.lengths.tolist()]).tolist()
             for row, (start, end) in zip(rows, pairwise(ends), strict=True):
                 places = np.array(plain_places(texts[row]))
-                spans = places[tokens.spans[start:end]].astype(np.uint16)
-                new[row].tokens = Coded(codes[start:end], spans)
+                spans = places[tokens.spans[start:end]]
+                new[row].tokens = np.column_stack([codes[start:end], spans]).astype(np.uint16)
                 self._seen[id(new[row])] = np.unique(tokens.ids[start:end])
             if both and tokens.texts is not None:
                 vectors[rows] = tokens.texts
@@ -123,17 +126,19 @@ class Computing:
         """How many papers have each token: (vocabulary,)."""
         counts = np.zeros(len(space.rarity), np.int64)
         for paper in self._papers:
-            cuts = [cut for one in paper.sections for cut in self._content.sections[one.text]]
+            cuts = self._cuts_of(paper)
             if cuts:
                 counts[np.unique(np.concatenate([self._seen[id(cut)] for cut in cuts]))] += 1
         return counts
 
+    def _cuts_of(self, paper: Paper) -> list[Cut]:
+        """A paper's passages, those that are new."""
+        cuts = map(self._content.new, self._content.rows_of(paper))
+        return [cut for cut in cuts if cut is not None]
+
     def _adapt(self, settings: LearnSettings, held_out: npt.NDArray[np.bool_]) -> Adapted:
         owned = [
-            (row, cut)
-            for row, paper in enumerate(self._papers)
-            for section in paper.sections
-            for cut in self._content.sections[section.text]
+            (row, cut) for row, paper in enumerate(self._papers) for cut in self._cuts_of(paper)
         ]
         names = [without_name(paper.title) for paper in self._papers]
         self._progress.stage("adapt", steps_of(settings.budget_s))
@@ -148,8 +153,7 @@ class Computing:
     def _map(self, linear: LinearMap) -> None:
         """Take all vectors through the map."""
         cuts: list[Cut | Title] = [cut for _, cut in self._cuts]
-        names = dict.fromkeys(paper.title for paper in self._papers)
-        titles: list[Cut | Title] = [self._content.titles[name] for name in names]
+        titles = [title for _, title in self._titles()]
         for holders in (cuts, titles):
             mapped = linear(np.array([one.vector for one in holders], np.float32))
             for one, vector in zip(holders, mapped, strict=True):
@@ -158,7 +162,7 @@ class Computing:
     def _latent(self, held_out: npt.NDArray[np.bool_]) -> LatentSpace | None:
         self._progress.stage("latent", 1)
         titles = [
-            [] if held else self._content.titles[paper.title].terms
+            [] if held else self._content.title_terms(paper.title)
             for paper, held in zip(self._papers, held_out, strict=True)
         ]
         return LatentSpace.learn(text_terms(self._papers, self._content), titles)

@@ -19,6 +19,7 @@ from index.scoring import (
     Floats,
     Leg,
     Lexical,
+    Mask,
     Query,
     Rows,
     score_dense,
@@ -84,11 +85,21 @@ def add_late(scores: Floats, candidates: Candidates, late: Floats, weight: float
     return total.astype(np.float32)
 
 
-def add_feedback(snapshot: Snapshot, scores: Floats, weight: float) -> Floats:
-    """Add likeness, in the latent space, to the papers that stand first (Rocchio 1971)."""
-    if snapshot.latent is None or not weight or len(scores) <= FEEDBACK_FROM:
+def add_feedback(
+    snapshot: Snapshot, scores: Floats, weight: float, forgotten: Mask | None = None
+) -> Floats:
+    """Add likeness, in the latent space, to the papers that stand first (Rocchio 1971).
+
+    Args:
+        snapshot: Of the papers.
+        scores: (papers,).
+        weight: Of a standard deviation of likeness.
+        forgotten: (papers,) which are not to be trusted, wherever they stand; `None` is none.
+    """
+    known = np.arange(len(scores)) if forgotten is None else np.flatnonzero(~forgotten)
+    if snapshot.latent is None or not weight or len(known) <= FEEDBACK_FROM:
         return scores
-    rows = top_rows(scores, FEEDBACK_FROM)
+    rows = known[top_rows(scores[known], FEEDBACK_FROM)]
     trust = np.exp(scores[rows] - scores[rows].max())
     papers = snapshot.latent.papers
     centre = (trust / trust.sum()) @ papers[rows]
@@ -114,6 +125,7 @@ def rank(
     weights: Weights,
     allowed: Allowed | None = None,
     *,
+    forgotten: Mask | None = None,
     run: Run = run_plainly,
     passages: int = 1_000,
     candidates: int = CANDIDATES,
@@ -125,6 +137,7 @@ def rank(
         query: What is asked; what the legs compute of it is kept in there.
         weights: Of the legs; a leg without weight is not run.
         allowed: What may be found; the scores of all other papers mean nothing.
+        forgotten: (papers,) which the feedback is not to trust; `None` is none.
         run: Runs each leg.
         passages: How many the dense leg finds.
         candidates: How many papers the late leg looks at.
@@ -150,4 +163,4 @@ def rank(
             scores = add_late(start, chosen, late, weight)
     if scores is None:
         return None
-    return add_feedback(snapshot, scores, weights.feedback)
+    return add_feedback(snapshot, scores, weights.feedback, forgotten)

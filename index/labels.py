@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import load_mapped
+
+Mask = npt.NDArray[np.bool_]
+
+
+def fold_name(name: str) -> str:
+    """A name as names are compared: whatever its case, spaces and apostrophes."""
+    composed = unicodedata.normalize("NFC", name.replace("’", "'"))
+    return " ".join(composed.casefold().split())
 
 
 class Labels:
@@ -38,7 +47,7 @@ class Labels:
         pairs = load_mapped(pairs_file)
         return cls(saved["names"], pairs, saved["rows"])
 
-    def rows_with(self, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+    def rows_with(self, wanted: Callable[[str], bool]) -> Mask:
         """Which rows have a label that is wanted: (rows,)."""
         chosen = np.fromiter(map(wanted, self.names), np.bool_, len(self.names))
         mask = np.zeros(self._rows, np.bool_)

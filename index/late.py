@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import load_arrays, load_mapped, save_arrays
+from index.arrays import Ragged, load_arrays, load_mapped, save_arrays
 from index.encoders import Basis, MultiVectorEncoder, Tokens
 from index.vectors import centroids, nearest
 
@@ -169,14 +169,18 @@ class LateIndex:
         return len(self._offsets) - 1
 
     @staticmethod
-    def write(texts: Sequence[Coded], folder: Path) -> None:
-        """Write what `open` reads."""
-        empty = Coded(np.zeros(0, np.uint16), np.zeros((0, 2), np.uint16))
-        counts = [0, *(len(text.codes) for text in texts)]
-        arrays = {
-            _CODES: np.concatenate([empty.codes, *(text.codes for text in texts)]),
-            _SPANS: np.concatenate([empty.spans, *(text.spans for text in texts)]),
-            _OFFSETS: np.cumsum(counts, dtype=np.int64),
+    def write(texts: Ragged, folder: Path) -> None:
+        """Write what `open` reads.
+
+        Args:
+            texts: (tokens, 3) of each text: the centroid of each token, its first character
+                and the one after its last.
+            folder: An empty folder.
+        """
+        arrays: dict[str, npt.NDArray[Any]] = {
+            _CODES: np.ascontiguousarray(texts.values[:, 0], np.uint16),
+            _SPANS: np.ascontiguousarray(texts.values[:, 1:], np.uint16),
+            _OFFSETS: texts.offsets,
         }
         for name, array in arrays.items():
             np.save(folder / name, array, allow_pickle=False)
@@ -186,8 +190,13 @@ class LateIndex:
         """Map what `write` wrote."""
         return cls(*(load_mapped(folder / name) for name in (_CODES, _SPANS, _OFFSETS)))
 
+    @property
+    def texts(self) -> Ragged:
+        """All texts as they were given to `write`; read into memory."""
+        return Ragged(np.column_stack([self._codes, self._spans]), self._offsets)
+
     def coded(self, row: int) -> Coded:
-        """A text's tokens as they were given to `write`."""
+        """A text's tokens."""
         rows = slice(self._offsets[row], self._offsets[row + 1])
         return Coded(self._codes[rows], self._spans[rows])
 

@@ -74,6 +74,22 @@ def is_taken(path: Path) -> bool:
     return False
 
 
+def is_open_in(path: Path, process: int) -> bool:
+    """Whether a process has a file open; yes where the system can't tell."""
+    if not Path("/proc/self/fd").exists():  # not Linux
+        return True
+    try:
+        wanted = path.stat()
+        handles = list(Path(f"/proc/{process}/fd").iterdir())
+    except OSError:
+        return False
+    for handle in handles:
+        with suppress(OSError):  # closed meanwhile
+            if os.path.samestat(handle.stat(), wanted):
+                return True
+    return False
+
+
 def _lock(path: Path, flags: int, *, shared: bool) -> Lease:
     lease = Lease(os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o644))
     if fcntl is not None:

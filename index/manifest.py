@@ -13,7 +13,7 @@ import msgspec
 
 from index.errors import SnapshotError
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Layout:
 
 
 LAYOUT = Layout()
+# Of the folder that holds all snapshots: their own folder, and the file that names the live one.
+VERSIONS, LIVE = "versions", "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Manifest:
         analysis: Which analysis made the terms.
         title_scores: The 0th to 100th percentile of the best cosine that titles of the
             corpus find among its passages: what a question that is answered here looks like.
+        forced: What was wrong with it when somebody published it all the same.
         files: Name -> size and SHA-256 of every file but this one and the report.
     """
 
@@ -79,6 +82,7 @@ class Manifest:
     learning: dict[str, Any]
     analysis: str
     title_scores: list[float]
+    forced: list[str]
     files: dict[str, dict[str, Any]]
 
     def named(self) -> Manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_VOTES = 10**9  # what 32 bits hold, and more than a paper ever had
@@ -103,6 +104,16 @@ class Paper:
     thumbnail: str | None
     sections: tuple[Section, ...]
     flags: tuple[str, ...] = ()
+
+
+def oldest_first(papers: Iterable[Paper]) -> tuple[Paper, ...]:
+    """Papers in the order that a snapshot has them: by day, then as they stand in the digests."""
+
+    def place(paper: Paper) -> tuple[dt.date, str, int]:
+        source = paper.sections[0].source
+        return paper.date or dt.date.min, source.file, source.start
+
+    return tuple(sorted(papers, key=place))
 
 
 @dataclass(frozen=True, slots=True)

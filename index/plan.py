@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from index.papers import Paper
-from index.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a build would change, as ids."""
+    """What a build would change, as ids.
+
+    Attributes:
+        added: Papers that the live snapshot does not have.
+        changed: Papers that say something else there.
+        removed: Papers of the live snapshot that are in no source, but for forgotten ones.
+        unchanged: How many are neither.
+    """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -19,20 +25,30 @@ class Plan:
     unchanged: int
 
 
-def make_plan(papers: Sequence[Paper], live: Snapshot | None) -> Plan:
-    """Compare papers with those of the live snapshot, by what they say."""
-    before = {}
-    if live:
-        before = {name: _said(live.paper(row)) for row, name in enumerate(live.ids)}
-    after = {paper.id: _said(paper) for paper in papers}
-    changed = tuple(name for name in after if name in before and after[name] != before[name])
-    added = tuple(name for name in after if name not in before)
-    return Plan(
-        added,
-        changed,
-        tuple(name for name in before if name not in after),
-        len(after) - len(added) - len(changed),
+def make_plan(
+    papers: Sequence[Paper],
+    live: Sequence[Paper],
+    is_forgotten: Callable[[Paper], bool] = lambda _: False,
+) -> Plan:
+    """Compare papers with those of the live snapshot, by what they say.
+
+    Args:
+        papers: Those of the sources.
+        live: Those that are published.
+        is_forgotten: Papers of the live snapshot that nobody is to be told about.
+    """
+    before = {paper.id: paper for paper in live}
+    after = {paper.id: paper for paper in papers}
+    changed = tuple(
+        name
+        for name, paper in after.items()
+        if name in before and paper is not before[name] and _said(paper) != _said(before[name])
     )
+    added = tuple(name for name in after if name not in before)
+    removed = tuple(
+        name for name, paper in before.items() if name not in after and not is_forgotten(paper)
+    )
+    return Plan(added, changed, removed, len(after) - len(added) - len(changed))
 
 
 def _said(paper: Paper) -> tuple[object, ...]:

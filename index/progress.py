@@ -15,6 +15,23 @@ class Progress(Protocol):
         """So many more steps of the stage are done."""
 
 
+class Both:
+    """A `Progress` that two others watch."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._watchers = (first, second)
+
+    def stage(self, name: str, total: int) -> None:
+        """Tell both."""
+        for watcher in self._watchers:
+            watcher.stage(name, total)
+
+    def advance(self, steps: int) -> None:
+        """Tell both."""
+        for watcher in self._watchers:
+            watcher.advance(steps)
+
+
 class Silent:
     """A `Progress` that nobody watches."""
 

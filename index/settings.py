@@ -65,15 +65,52 @@ class LearnSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """What a new version has to pass before it is published.
+
+    Attributes:
+        least_kept: The share of the live version's papers that it has to have.
+        golden_tolerance: How much its recall@10 and MRR@10 for the golden questions may be
+            below the live version's.
+        golden: Their file; empty takes those that lie beside the digests.
+    """
+
+    least_kept: float = 0.5
+    golden_tolerance: float = 0.02
+    golden: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildSettings:
-    """What a build computes with.
+    """What a build computes with, and what becomes of it.
 
     Attributes:
         encoder: Of whole texts.
         late: Of their tokens.
         learn: How much it learns of the corpus.
+        checks: What the version has to pass.
+        keep: How many published versions are kept.
     """
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     late: LateSettings = field(default_factory=LateSettings)
     learn: LearnSettings = field(default_factory=LearnSettings)
+    checks: CheckSettings = field(default_factory=CheckSettings)
+    keep: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What one build is asked to do, whatever it computes with.
+
+    Attributes:
+        full: Compute and learn everything anew.
+        strict: Publish nothing if anything could not be read.
+        keep_missing: Keep papers of the live version that are in no source any more.
+        force: Publish a version that fails its checks, and say so in its manifest.
+    """
+
+    full: bool = False
+    strict: bool = False
+    keep_missing: bool = False
+    force: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.adapt import AdaptedEncoder
-from index.arrays import load_mapped
+from index.arrays import Ragged, load_mapped
 from index.encoders import (
     Encoder,
     EncoderSettings,
@@ -26,8 +26,9 @@ from index.encoders import (
 from index.errors import EncoderError, SnapshotError
 from index.glossary import Glossary
 from index.labels import Labels
-from index.late import Coded, LateIndex, TokenSpace
+from index.late import LateIndex, TokenSpace
 from index.learned import Learned
+from index.leases import Lease, share
 from index.lexical import LatentSpace, Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
 from index.papers import Paper, Passage, paper_id
@@ -84,6 +85,7 @@ class Snapshot:
         """
         self.folder = folder
         self.manifest = manifest
+        self._lease: Lease | None = None
         self.learned = Learned.open(folder / LAYOUT.learned)
         self._encoder, self._late_encoder = encoder, late_encoder
         self._records = Records.open(folder / LAYOUT.papers, folder / LAYOUT.paper_offsets)
@@ -91,8 +93,7 @@ class Snapshot:
         self._rows = {name: row for row, name in enumerate(self._ids)}
         self._decoder = msgspec.json.Decoder(Paper)
         self._table = self._load(LAYOUT.passages)
-        self._sentences = self._load(LAYOUT.sentences)
-        self._sentence_offsets = self._load(LAYOUT.sentence_offsets)
+        self.sentences = Ragged(self._load(LAYOUT.sentences), self._load(LAYOUT.sentence_offsets))
         self._moments = self._load(LAYOUT.moments)
         self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
         self.votes = self._load(LAYOUT.votes)
@@ -112,16 +113,37 @@ class Snapshot:
         self._check_counts()
 
     @classmethod
-    def open(cls, folder: Path) -> Snapshot:
+    def open(
+        cls,
+        folder: Path,
+        encoder: Encoder | None = None,
+        late_encoder: MultiVectorEncoder | None = None,
+    ) -> Snapshot:
         """Open a snapshot after comparing every file with its checksum.
+
+        It is not deleted as long as it is open.
+
+        Args:
+            folder: Of the snapshot.
+            encoder: The one that made the vectors, without the map, if it is open already.
+            late_encoder: The one that made the tokens, if it is open already.
 
         Raises:
             SnapshotError: A file is missing, broken or of another format; it is named.
         """
+        try:
+            lease = share(folder / LAYOUT.manifest)
+        except BlockingIOError:
+            raise SnapshotError(f"{folder} is being deleted") from None
+        except OSError as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else error.strerror
+            raise SnapshotError(f"{folder / LAYOUT.manifest} {reason}") from None
         manifest = read_manifest(folder)
         verify_files(folder, manifest)
         try:
-            return cls(folder, manifest)
+            snapshot = cls(folder, manifest, encoder, late_encoder)
+            snapshot._lease = lease
+            return snapshot
         except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
             raise SnapshotError(f"the snapshot {folder} can't be opened: {error}") from error
 
@@ -160,6 +182,18 @@ class Snapshot:
         encoder = self._encoder or open_encoder(EncoderSettings.from_json(self.manifest.encoder))
         self._check_encoder(encoder.fingerprint, self.manifest.fingerprint)
         return encoder
+
+    def borrow(self, other: Snapshot) -> None:
+        """Use the encoders that another snapshot has open, where both were built with the same.
+
+        Before any was used here: two in memory take twice as much, and a second to load.
+        """
+        theirs, own = other.manifest, self.manifest
+        if (theirs.encoder, theirs.fingerprint) == (own.encoder, own.fingerprint):
+            self._encoder = other.plain_encoder
+        if (theirs.late, theirs.late_fingerprint) == (own.late, own.late_fingerprint):
+            late = other.late
+            self._late_encoder = None if late is None else late.encoder
 
     @property
     def has_late(self) -> bool:
@@ -200,8 +234,9 @@ class Snapshot:
         """The same papers as if they had no titles, to see what finds them by their text."""
         # Opened anew: what belongs to titles is replaced, and this snapshot never changes.
         bare = Snapshot(self.folder, self.manifest, self.plain_encoder, self._late_encoder)
+        bare._lease = self._lease
         bare.titles = None
-        bare.lexicon = self.lexicon.without_titles(self.owners.tolist(), len(self))
+        bare.lexicon = self.lexicon.without_titles(self.owners.astype(np.int64), len(self))
         if self.latent is not None:
             texts = (
                 [t for p in self.passages_of(row) for t in self._words(p)]
@@ -210,9 +245,10 @@ class Snapshot:
             bare.latent = Latent(self.latent.space, self.latent.space.vectors(texts))
         return bare
 
-    def coded(self, row: int) -> Coded | None:
-        """A passage's tokens, or after all passages a title's; `None` where there are none."""
-        return None if self._late_index is None else self._late_index.coded(row)
+    @property
+    def token_texts(self) -> Ragged | None:
+        """The tokens of all passages and after them of all titles; `None` where there are none."""
+        return None if self._late_index is None else self._late_index.texts
 
     def _words(self, passage: int) -> Iterator[str]:
         return (term.text for term in self.lexicon.passage_terms(passage))
@@ -239,9 +275,35 @@ class Snapshot:
         """Read a paper."""
         return self._decoder.decode(self._records[row])
 
+    def papers(self, like: Iterable[Paper] = ()) -> list[Paper]:
+        """Read all papers.
+
+        Args:
+            like: Papers that many of them may be equal to; such a one is given back as it is,
+                which is several times as fast as reading it.
+        """
+        encode = msgspec.json.Encoder().encode
+        known = {encode(paper): paper for paper in like}
+        records = (self._records[row] for row in range(len(self)))
+        return [known.get(record) or self._decoder.decode(record) for record in records]
+
     def passages_of(self, paper: int) -> range:
         """The rows of a paper's passages."""
         return range(int(self._first[paper]), int(self._first[paper + 1]))
+
+    def sections_of(self, row: int, paper: Paper) -> list[list[int]]:
+        """The rows of a paper's passages, section by section."""
+        sections: list[list[int]] = [[] for _ in paper.sections]
+        first, last = int(self._first[row]), int(self._first[row + 1])
+        for passage, section in enumerate(self._table[first:last, 1].tolist(), first):
+            sections[section].append(passage)
+        return sections
+
+    @property
+    def passage_spans(self) -> npt.NDArray[np.int32]:
+        """Where each passage stands in its section: (passages, 2)."""
+        spans: npt.NDArray[np.int32] = self._table[:, 3:5]
+        return spans
 
     def passage_row(self, row: int) -> PassageRow:
         """Where a passage stands."""
@@ -249,8 +311,7 @@ class Snapshot:
 
     def sentences_of(self, passage: int) -> tuple[tuple[int, int], ...]:
         """The spans of a passage's sentences, in its text."""
-        start, end = self._sentence_offsets[passage : passage + 2]
-        return tuple((int(a), int(b)) for a, b in self._sentences[start:end])
+        return tuple((int(a), int(b)) for a, b in self.sentences.row(passage))
 
     def passage(self, row: int, paper: Paper | None = None) -> Passage:
         """Read a passage; its paper need not be read again where it is at hand."""
@@ -279,7 +340,7 @@ class Snapshot:
             LAYOUT.votes: (len(self.votes), papers),
             LAYOUT.titles: (0 if self.titles is None else len(self.titles), papers),
             LAYOUT.passages: (len(self._table), passages),
-            LAYOUT.sentence_offsets: (len(self._sentence_offsets) - 1, passages),
+            LAYOUT.sentence_offsets: (len(self.sentences), passages),
             "vectors": (len(self.vectors.vectors), passages),
         }
         if self._late_index is not None:

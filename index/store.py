@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from index.errors import SnapshotError, UnknownVersionError
-from index.manifest import LAYOUT, Manifest, read_manifest, sync, verify_files
+from index.forgotten import DenyList
+from index.leases import take
+from index.manifest import LAYOUT, LIVE, VERSIONS, Manifest, read_manifest, sync, verify_files
+from index.report import Report
 from index.snapshot import Snapshot
 
-_VERSIONS = "versions"
-_LIVE = "live"
 _LOCK = "build.lock"
 _STAGING = "staging-"
+_FORGOTTEN = "forgotten.json"
+_FAILED = "failed"
+_KEPT_FAILED = 2  # each is as large as a version
+_TRIES = 5  # to open the live version, while others publish and clear away
+
+
+class Opened(NamedTuple):
+    """The snapshot to serve, and why it is not the live one, if it isn't."""
+
+    snapshot: Snapshot
+    complaint: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published snapshot: `built` and `report` are of the build that made it."""
+    """A published snapshot, and the report of the build that published it.
+
+    `report` is `None` where it can't be read.
+    """
 
     version: str
     live: bool
-    built: datetime | None
     manifest: Manifest
-    report: dict[str, Any]
+    report: Report | None
+
+    @property
+    def number(self) -> int:
+        """Of the build: the clock may go backwards; 0 where it is not known."""
+        return self.report.number if self.report else 0
+
+    @property
+    def built(self) -> datetime | None:
+        """When it was built."""
+        return self.report.ended if self.report else None
 
     @property
     def size(self) -> int:
@@ -46,14 +70,19 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @cached_property
+    def forgotten(self) -> DenyList:
+        """The list of what is forgotten, of all versions."""
+        return DenyList(self.folder / _FORGOTTEN)
+
     def live(self) -> str | None:
         """The live version; `None` before anything is published."""
         try:
-            return (self.folder / _LIVE).read_text(encoding="utf-8").strip() or None
+            return (self.folder / LIVE).read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise SnapshotError(f"{self.folder / _LIVE} can't be read: {error}") from None
+            raise SnapshotError(f"{self.folder / LIVE} can't be read: {error}") from None
 
     def open_live(self) -> Snapshot:
         """Open the live snapshot.
@@ -61,36 +90,74 @@ class Store:
         Raises:
             SnapshotError: Nothing is published here, or the live snapshot is broken.
         """
-        version = self.live()
-        if version is None:
-            raise SnapshotError(
-                f"no index in {self.folder.absolute()};"
-                f" make one with: nonmun build SOURCE --data {self.folder}"
-            )
-        return self._open(version)
+        for left in reversed(range(_TRIES)):
+            version = self.live()
+            if version is None:
+                raise SnapshotError(
+                    f"no index in {self.folder.absolute()};"
+                    f" make one with: nonmun build SOURCE --data {self.folder}"
+                )
+            try:
+                return self._open(version)
+            except SnapshotError:
+                # Another may have been published, and this one cleared away, in between.
+                if not left or self.live() == version:
+                    raise
+        raise AssertionError
 
-    def usable_live(self) -> Snapshot | None:
-        """The live snapshot to build on; a broken one is as good as none."""
+    def open_best(self) -> Opened:
+        """Open the live snapshot, or where it is broken the newest that is not.
+
+        Raises:
+            SnapshotError: There is none that can be opened; the message tells of the live one.
+        """
         try:
-            return self.open_live() if self.live() else None
-        except SnapshotError:
-            return None
+            return Opened(self.open_live(), None)
+        except SnapshotError as error:
+            live = self.live()
+            if live is None:
+                raise
+            for one in self.versions():
+                if one.version != live:
+                    with suppress(SnapshotError):
+                        complaint = f"{error}; version {one.version} is used instead"
+                        return Opened(self._open(one.version), complaint)
+            raise
 
     def versions(self) -> list[Version]:
         """All published snapshots whose manifest can be read, newest build first."""
         live = self.live()
         found = []
-        for path in sorted((self.folder / _VERSIONS).glob("*")):
+        for path in sorted(self._folder(VERSIONS).glob("*")):
             try:
                 manifest = read_manifest(path)
             except SnapshotError:
                 continue
             if manifest.version != path.name:  # a copy that somebody made
                 continue
-            report = _read_report(path)
-            found.append(Version(path.name, path.name == live, _finished(report), manifest, report))
-        found.sort(key=lambda one: (one.built is not None and one.built.timestamp(), one.version))
-        return found[::-1]
+            report = Report.read(path)
+            found.append(Version(path.name, path.name == live, manifest, report))
+        found.sort(key=lambda one: (one.number, one.version), reverse=True)
+        return found
+
+    def next_number(self) -> int:
+        """The number of the build that comes next."""
+        folders = (*self._folder(VERSIONS).glob("*"), *self._folder(_FAILED).glob("*"))
+        return 1 + max((_number(path) for path in folders), default=0)
+
+    def version(self, version: str) -> Version:
+        """A published snapshot by its version.
+
+        Raises:
+            UnknownVersionError: There is no such version.
+        """
+        there = {one.version: one for one in self.versions()}
+        if version not in there:
+            listed = ", ".join(there) or "none"
+            raise UnknownVersionError(
+                f"no version {version[:100]!r} in {self.folder}; there are: {listed}"
+            )
+        return there[version]
 
     def activate(self, version: str) -> None:
         """Make a published version live: roll back, or forward again.
@@ -99,14 +166,25 @@ class Store:
             UnknownVersionError: There is no such version.
             SnapshotError: It is broken. In both cases nothing has changed.
         """
-        there = [one.version for one in self.versions()]
-        if version not in there:
-            listed = ", ".join(there) or "none"
-            raise UnknownVersionError(
-                f"no version {version[:100]!r} in {self.folder}; there are: {listed}"
-            )
-        self._open(version)
-        self._point_at(version)
+        self.version(version)
+        opened = self._open(version)  # and held, so that nobody deletes it meanwhile
+        self.make_live(opened.version)
+
+    def make_live(self, version: str) -> None:
+        """Point at a version that is there and whole.
+
+        Raises:
+            SnapshotError: It can't be written down.
+        """
+        aside = self.folder / f"{LIVE}.new"
+        try:
+            aside.write_text(version + "\n", encoding="utf-8")
+            sync(aside)
+            aside.replace(self.folder / LIVE)
+            sync(self.folder)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SnapshotError(f"can't write {self.folder / LIVE}: {reason}") from None
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -124,8 +202,7 @@ class Store:
         except OSError as error:
             raise SnapshotError(f"can't write in {self.folder}: {error.strerror}") from None
         try:
-            for left in self.folder.glob(f"{_STAGING}*"):  # of a build that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            self._clear_leftovers()
             path = Path(mkdtemp(prefix=_STAGING, dir=self.folder))
             try:
                 yield path
@@ -153,19 +230,62 @@ class Store:
             staged.chmod(0o755)
             staged.rename(target)
             sync(target.parent)
-        self._point_at(manifest.version)
+        self.make_live(manifest.version)
         return target
 
-    def _point_at(self, version: str) -> None:
-        aside = self.folder / f"{_LIVE}.new"
-        try:
-            aside.write_text(version + "\n", encoding="utf-8")
-            sync(aside)
-            aside.replace(self.folder / _LIVE)
-            sync(self.folder)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise SnapshotError(f"can't write {self.folder / _LIVE}: {reason}") from None
+    def keep_aside(self, staged: Path, name: str) -> Path:
+        """Move a snapshot that is not to be published where somebody can look at it.
+
+        Only the last few are kept.
+
+        Returns:
+            Its folder.
+        """
+        target = self._folder(_FAILED) / name
+        target.parent.mkdir(exist_ok=True)
+        kept = sorted(target.parent.glob("*"), key=lambda path: _number(path))
+        for old in kept[: max(0, len(kept) - _KEPT_FAILED + 1)]:
+            shutil.rmtree(old, ignore_errors=True)
+        staged.chmod(0o755)
+        staged.rename(target)
+        return target
+
+    def retire(self, keep: int) -> list[str]:
+        """Delete the oldest versions, so that `keep` are left.
+
+        The live one stays, whatever its age, and so does one that some process has open. Only
+        for whoever holds the lock of a build.
+
+        Returns:
+            The versions that were deleted.
+        """
+        retired = []
+        for one in self.versions()[keep:]:
+            folder = self._path(one.version)
+            try:
+                lease = take(folder / LAYOUT.manifest)
+            except OSError:
+                continue
+            if lease is None:  # somebody reads it
+                continue
+            with lease:
+                # Only now: whoever makes a version live holds it until it is.
+                if one.version == self.live():
+                    continue
+                # Gone at once, whoever looks, however long it takes to delete.
+                gone = self.folder / f"{_STAGING}retired-{one.version}"
+                folder.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)
+            retired.append(one.version)
+        return retired
+
+    def _clear_leftovers(self) -> None:
+        """Delete what builds that were killed have left."""
+        for left in self.folder.glob(f"{_STAGING}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _folder(self, name: str) -> Path:
+        return self.folder / name
 
     def _open(self, version: str) -> Snapshot:
         snapshot = Snapshot.open(self._path(version))
@@ -177,7 +297,7 @@ class Store:
     def _path(self, version: str) -> Path:
         if not version.isalnum():
             raise SnapshotError(f"{version!r} is no version")
-        return self.folder / _VERSIONS / version
+        return self.folder / VERSIONS / version
 
 
 def _is_whole(folder: Path, manifest: Manifest) -> bool:
@@ -191,16 +311,7 @@ def _is_whole(folder: Path, manifest: Manifest) -> bool:
     return True
 
 
-def _finished(report: dict[str, Any]) -> datetime | None:
-    try:
-        return datetime.fromisoformat(report["finished"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _read_report(folder: Path) -> dict[str, Any]:
-    try:
-        report = json.loads((folder / LAYOUT.report).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
+def _number(folder: Path) -> int:
+    """Of the build that made a snapshot."""
+    report = Report.read(folder)
+    return report.number if report else 0

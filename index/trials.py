@@ -92,7 +92,7 @@ def ask_sentences(
 
 def _without_passages(snapshot: Snapshot, left_out: Collection[int], folder: Path) -> Snapshot:
     """The same papers with the same learning, some passages left out."""
-    content = Content.of(snapshot)
+    content = Content(snapshot)
     papers = []
     for row in range(len(snapshot)):
         paper = snapshot.paper(row)
@@ -102,17 +102,17 @@ def _without_passages(snapshot: Snapshot, left_out: Collection[int], folder: Pat
                 place = snapshot.passage_row(passage)
                 gone.setdefault(place.section, set()).add(place.number)
         sections = list(paper.sections)
-        for number, cuts in gone.items():
+        for number, numbers in gone.items():
             # Under a text of its own: another paper may have the same section.
             text = f"{sections[number].text}\n{paper.id}"
             known = content.sections[sections[number].text]
-            content.sections[text] = [cut for i, cut in enumerate(known) if i not in cuts]
+            content.sections[text] = [row for i, row in enumerate(known) if i not in numbers]
             sections[number] = replace(sections[number], text=text)
         papers.append(replace(paper, sections=tuple(sections)))
     manifest = snapshot.manifest
     learned = snapshot.learned
     if learned.latent is not None:  # it would remember what was left out
-        titles = [content.titles[paper.title].terms for paper in papers]
+        titles = [content.title_terms(paper.title) for paper in papers]
         learned = replace(learned, latent=LatentSpace.learn(text_terms(papers, content), titles))
     late = snapshot.late
     made = Made(

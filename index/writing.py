@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from index.adapt import hold_out
-from index.content import ANALYSIS, Content, Cut
+from index.content import ANALYSIS, Content, Passages, Rows, Vectors
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
-from index.errors import EncoderError
 from index.glossary import Glossary
 from index.labels import Labels
-from index.late import Coded, LateIndex
+from index.late import LateIndex
 from index.learned import Learned
-from index.lexical import Lexicon, latent, latin_terms
+from index.lexical import LatentSpace, Lexicon, latent
 from index.manifest import FORMAT, LAYOUT, Manifest
 from index.papers import Paper
 from index.records import Records
 from index.settings import LearnSettings
 from index.vectors import FaissIndex
 
-_TITLES_COMPARED = 2_000  # enough for a percentile; more would cost on a large corpus
+_TITLES_COMPARED = 1_000  # enough for a percentile; more would cost on a large corpus
 
 
-class _Place(NamedTuple):
-    """A passage: the row of its paper, its section's number, its own in there, its content."""
+class _Places(NamedTuple):
+    """Where the passages of a snapshot stand, row by row: (passages,) each.
 
-    paper: int
-    section: int
-    number: int
-    cut: Cut
+    Attributes:
+        papers: The row of the paper.
+        sections: The section's number.
+        numbers: The passage's own in there.
+        rows: Its row in the content.
+    """
+
+    papers: Rows
+    sections: Rows
+    numbers: Rows
+    rows: Rows
+
+    @classmethod
+    def of(cls, content: Content, papers: Sequence[Paper]) -> Self:
+        places = [
+            (row, section, number, one)
+            for row, paper in enumerate(papers)
+            for section, text in enumerate(paper.sections)
+            for number, one in enumerate(content.sections[text.text])
+        ]
+        return cls(*np.array(places, np.int64).reshape(-1, 4).T)
 
 
 class Made(NamedTuple):
@@ -58,7 +75,13 @@ class Made(NamedTuple):
     learn_settings: LearnSettings
 
 
-def write_files(folder: Path, content: Content, papers: Sequence[Paper], made: Made) -> Manifest:
+def write_files(
+    folder: Path,
+    content: Content,
+    papers: Sequence[Paper],
+    made: Made,
+    glossary: Glossary | None = None,
+) -> Manifest:
     """Write a snapshot's files, all but its manifest.
 
     Args:
@@ -66,6 +89,7 @@ def write_files(folder: Path, content: Content, papers: Sequence[Paper], made: M
         content: Knows every section and title of the papers, with vectors and tokens.
         papers: In the order they are to have.
         made: What made them.
+        glossary: Mined from the papers; `None` mines it.
 
     Returns:
         The manifest, to be sealed.
@@ -73,40 +97,35 @@ def write_files(folder: Path, content: Content, papers: Sequence[Paper], made: M
     Raises:
         EncoderError: A vector is missing or not finite.
     """
-    places = [
-        _Place(row, section, number, cut)
-        for row, paper in enumerate(papers)
-        for section, one in enumerate(paper.sections)
-        for number, cut in enumerate(content.sections[one.text])
-    ]
+    places = _Places.of(content, papers)
     dimension = made.encoder.dimension
-    vectors = _stack([place.cut.vector for place in places], dimension)
-    titles = _stack([content.titles[paper.title].vector for paper in papers], dimension)
-    FaissIndex.write(vectors, folder)
+    passages = content.passages(places.rows, dimension)
+    title_rows = np.array([content.titles[paper.title] for paper in papers], np.int64)
+    titles = content.title_vectors(title_rows, dimension)
+    FaissIndex.write(passages.vectors, folder)
     np.save(folder / LAYOUT.titles, titles, allow_pickle=False)
-    np.save(folder / LAYOUT.moments, _moments(vectors), allow_pickle=False)
-    title_terms = [content.titles[paper.title].terms for paper in papers]
+    np.save(folder / LAYOUT.moments, _moments(passages.vectors), allow_pickle=False)
     (folder / LAYOUT.lexical).mkdir()
-    Lexicon.write(
+    vocabulary = Lexicon.write(
         folder / LAYOUT.lexical,
-        title_terms,
-        [_names(paper) for paper in papers],
-        [place.cut.terms for place in places],
-        [place.paper for place in places],
+        content.title_lists(title_rows),
+        content.name_lists(papers),
+        passages.terms,
+        places.papers,
     )
-    made.learned.write(folder / LAYOUT.learned)
+    _write_learned(folder, made.learned, vocabulary)
     if made.learned.latent is not None:
-        texts = text_terms(papers, content)
-        whole = (latent.joined(text, title) for text, title in zip(texts, title_terms, strict=True))
-        vectors = made.learned.latent.vectors(whole)
+        vectors = _latent_vectors(content, papers, made.learned.latent)
         np.save(folder / LAYOUT.latent, vectors, allow_pickle=False)
     if made.learned.tokens is not None:
-        titled = [content.titles[paper.title].tokens for paper in papers]
-        _write_tokens(folder, [*(place.cut.tokens for place in places), *titled])
-    texts_of = ([section.text for section in paper.sections] for paper in papers)
-    Glossary.mine(texts_of).write(folder / LAYOUT.glossary)
+        (folder / LAYOUT.late).mkdir()
+        LateIndex.write(content.tokens(places.rows, title_rows), folder / LAYOUT.late)
+    if glossary is None:
+        texts_of = ([section.text for section in paper.sections] for paper in papers)
+        glossary = Glossary.mine(texts_of)
+    glossary.write(folder / LAYOUT.glossary)
     _write_papers(folder, papers)
-    _write_passages(folder, papers, places)
+    _write_passages(folder, papers, places, passages)
     seen = hold_out([paper.id for paper in papers], made.learn_settings.held_out)
     asked = titles[seen] if made.learned.map is not None else titles
     late = made.late_encoder
@@ -114,7 +133,7 @@ def write_files(folder: Path, content: Content, papers: Sequence[Paper], made: M
         version="",
         format=FORMAT,
         papers=len(papers),
-        passages=len(places),
+        passages=len(places.rows),
         encoder=made.encoder_settings.as_json(),
         fingerprint=made.encoder.fingerprint,
         dimension=dimension,
@@ -123,46 +142,47 @@ def write_files(folder: Path, content: Content, papers: Sequence[Paper], made: M
         learning=made.learn_settings.as_json(),
         analysis=ANALYSIS,
         title_scores=_title_scores(asked, FaissIndex.open(folder)),
+        forced=[],
         files={},
     )
+
+
+def _write_learned(folder: Path, learned: Learned, vocabulary: Sequence[str]) -> None:
+    """Write what was learned, without terms that no paper has any more.
+
+    They may be those of a forgotten paper.
+    """
+    if learned.latent is not None:
+        learned = replace(learned, latent=learned.latent.only(set(vocabulary)))
+    learned.write(folder / LAYOUT.learned)
 
 
 def text_terms(papers: Sequence[Paper], content: Content) -> list[list[str]]:
     """The terms of all passages of each paper."""
     return [
-        [
-            term.text
-            for one in paper.sections
-            for cut in content.sections[one.text]
-            for term in cut.terms
-        ]
+        [term for row in content.rows_of(paper) for term in content.terms_of(row)]
         for paper in papers
     ]
 
 
-def _write_tokens(folder: Path, coded: Sequence[Coded | None]) -> None:
-    held = [one for one in coded if one is not None]
-    if len(held) != len(coded):
-        raise EncoderError(f"{len(coded) - len(held)} texts were given no tokens")
-    (folder / LAYOUT.late).mkdir()
-    LateIndex.write(held, folder / LAYOUT.late)
+def _latent_vectors(content: Content, papers: Sequence[Paper], space: LatentSpace) -> Vectors:
+    """Where papers lie in the latent space: (papers, dimension).
 
-
-def _names(paper: Paper) -> list[str]:
-    """Terms that find a paper beside what is said of it: its number and its authors."""
-    return [term.text for name in (paper.id, *paper.authors) for term in latin_terms(name)]
-
-
-def _stack(
-    vectors: Sequence[npt.NDArray[np.float32] | None], dimension: int
-) -> npt.NDArray[np.float32]:
-    held = [vector for vector in vectors if vector is not None]
-    if len(held) != len(vectors):
-        raise EncoderError(f"{len(vectors) - len(held)} texts were given no vector")
-    stacked = np.array(held, np.float32).reshape(len(held), dimension)
-    if not np.isfinite(stacked).all():
-        raise EncoderError("the encoder gave vectors that are not finite")
-    return stacked
+    What lies in the same space in the live snapshot is taken from there.
+    """
+    live = content.live.latent if content.live is not None else None
+    known = [content.paper_row(paper) for paper in papers]
+    if live is None or live.space is not space:
+        known = [None] * len(papers)
+    new = [paper for paper, row in zip(papers, known, strict=True) if row is None]
+    terms = zip(text_terms(new, content), new, strict=True)
+    found = iter(
+        space.vectors(latent.joined(text, content.title_terms(one.title)) for text, one in terms)
+    )
+    vectors = np.empty((len(papers), space.dimension), np.float32)
+    for at, row in enumerate(known):
+        vectors[at] = next(found) if live is None or row is None else live.papers[row]
+    return vectors
 
 
 def _moments(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -193,16 +213,17 @@ def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
     Labels.write([paper.flags for paper in papers], *_label_files(folder, "flags"))
 
 
-def _write_passages(folder: Path, papers: Sequence[Paper], places: Sequence[_Place]) -> None:
-    names = [papers[place.paper].sections[place.section].name for place in places]
-    Labels.write([[name] for name in names], *_label_files(folder, "sections"))
-    rows = [(place.paper, place.section, place.number, *place.cut.span) for place in places]
-    sentences = [span for place in places for span in place.cut.sentences]
-    counts = [0, *(len(place.cut.sentences) for place in places)]
+def _write_passages(
+    folder: Path, papers: Sequence[Paper], places: _Places, passages: Passages
+) -> None:
+    at = zip(places.papers.tolist(), places.sections.tolist(), strict=True)
+    names = [[papers[paper].sections[section].name] for paper, section in at]
+    Labels.write(names, *_label_files(folder, "sections"))
+    table = np.column_stack([places.papers, places.sections, places.numbers, passages.spans])
     arrays: dict[str, npt.NDArray[Any]] = {
-        LAYOUT.passages: np.array(rows, np.int32),
-        LAYOUT.sentences: np.array(sentences, np.int32).reshape(-1, 2),
-        LAYOUT.sentence_offsets: np.cumsum(counts, dtype=np.int64),
+        LAYOUT.passages: table.astype(np.int32),
+        LAYOUT.sentences: passages.sentences.values,
+        LAYOUT.sentence_offsets: passages.sentences.offsets,
     }
     for name, array in arrays.items():
         np.save(folder / name, array, allow_pickle=False)

@@ -10,7 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from index.errors import NonmunError
-from rag.commands import asking, building, serving
+from rag.commands import asking, building, forgetting, serving
+from rag.commands.stopping import TERMINATED
 
 _INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
@@ -49,6 +50,7 @@ app.command()(serving.serve)
 app.command(name="eval")(asking.evaluate)
 app.command()(building.versions)
 app.command()(building.rollback)
+app.command()(forgetting.forget)
 
 
 def main() -> None:
@@ -64,7 +66,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except SystemExit as stop:
-        if stop.code == _INTERRUPTED:
+        if stop.code in (_INTERRUPTED, TERMINATED):
             typer.echo("nonmun: stopped", err=True)
         raise
 

@@ -11,17 +11,21 @@ class LegsFailedError(NonmunError):
     """No leg of a search is working."""
 
 
-class BuildRunningError(NonmunError):
-    """A build is running already."""
+class BuildNotRunningError(NonmunError):
+    """A build that can't be cancelled: it has ended, or its process can't be told."""
+
+
+class BuildNotStartedError(NonmunError):
+    """No build can be started, such as on a full disk."""
 
 
 class NoSourcesError(NonmunError):
     """There is nothing that a build could read."""
 
 
-class QuestionsError(NonmunError):
-    """A file of questions can't be read."""
-
-
 class UnknownPaperError(NonmunError):
     """An id that no paper here has."""
+
+
+class ForgetError(NonmunError):
+    """Names that can't be forgotten, or that are not forgotten."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import ir_measures
 from ir_measures import RR, P, R, Success, nDCG
 
+from index.questions import Question
 from rag.answer import Asked, ask
 from rag.intervals import Interval, interval
-from rag.questions import Question
 from rag.search import Searcher
 from rag.settings import AnswerGroup
 
@@ -258,7 +258,7 @@ def _ranked(pairs: Sequence[Pair]) -> list[list[str]]:
 
 def _missing(searcher: Searcher, questions: Iterable[Question]) -> list[str]:
     wanted = {paper for question in questions for paper in question.relevant}
-    return sorted(paper for paper in wanted if searcher.snapshot.row_of(paper) is None)
+    return sorted(paper for paper in wanted if searcher.row_of(paper) is None)
 
 
 def _rounded(scores: RankingScores) -> dict[str, Interval]:

@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 
+from index.labels import fold_name
 from index.scoring import Allowed, Mask
 from index.snapshot import Snapshot
 
@@ -34,8 +35,8 @@ class Filters:
         papers = self._papers(snapshot)
         passages = papers[snapshot.owners]
         if self.sections:
-            wanted = {_plain(name) for name in self.sections}
-            passages &= snapshot.sections.rows_with(lambda name: _plain(name) in wanted)
+            wanted = {fold_name(name) for name in self.sections}
+            passages &= snapshot.sections.rows_with(lambda name: fold_name(name) in wanted)
             papers = np.zeros_like(papers)
             papers[snapshot.owners[passages]] = True
         return Allowed(papers, passages)
@@ -49,8 +50,8 @@ class Filters:
         if self.min_votes is not None:
             mask &= snapshot.votes >= self.min_votes
         if self.authors:
-            wanted = {_plain(name) for name in self.authors}
-            mask &= snapshot.authors.rows_with(lambda name: _plain(name) in wanted)
+            wanted = {fold_name(name) for name in self.authors}
+            mask &= snapshot.authors.rows_with(lambda name: fold_name(name) in wanted)
         if self.ids:
             rows = [row for row in map(snapshot.row_of, self.ids) if row is not None]
             chosen = np.zeros_like(mask)
@@ -62,5 +63,8 @@ class Filters:
         return mask
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.replace("’", "'").casefold().split())
+def leave_out(snapshot: Snapshot, allowed: Allowed | None, papers: Mask) -> Allowed:
+    """What may be found, without some papers: a mask (papers,) of those."""
+    kept = ~papers if allowed is None else allowed.papers & ~papers
+    passages = kept[snapshot.owners]
+    return Allowed(kept, passages if allowed is None else passages & allowed.passages)

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from index.glossary import Entry
 from index.scoring import Leg
-from index.store import Version
 from rag.answer import Asked
 from rag.legs import Status
 from rag.search import Found, Hit, PassageHit
@@ -119,34 +118,17 @@ def _terms_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def versions(found: Sequence[Version], as_json: bool) -> None:
-    """What is published."""
-    if as_json:
-        listed = [replies.version(one).model_dump(mode="json") for one in found]
-        print_json(listed)
-        return
-    if not found:
-        print("Nothing is published here.")
-    for one in found:
-        when = one.built.astimezone().strftime("%Y-%m-%d %H:%M") if one.built else "?"
-        mark = "  live" if one.live else ""
-        manifest = one.manifest
-        print(
-            f"{one.version}  {when}  {count(manifest.papers, 'paper')},"
-            f" {count(manifest.passages, 'passage')}, {one.size / 1e6:.1f} MB{mark}"
-        )
-
-
 def serving(address: str, live: Live) -> None:
     """Where the service is, and a request to try."""
-    snapshot = live.searcher.snapshot
-    newest = snapshot.paper(len(snapshot) - 1)
-    body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
+    searcher = live.searcher
+    snapshot, newest = searcher.snapshot, searcher.newest()
     papers = count(len(snapshot), "paper")
     print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")
-    print("Try:")
-    print(f"  curl -s {address}/v1/ask -H 'content-type: application/json' \\")
-    print(f"    -d '{body}'")
+    if newest:
+        body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
+        print("Try:")
+        print(f"  curl -s {address}/v1/ask -H 'content-type: application/json' \\")
+        print(f"    -d '{body}'")
     print(f"All requests: {address}/docs   Stop: Ctrl-C", flush=True)
 
 

@@ -16,9 +16,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from index.build import Built, Report
+from index.build import Built
 from index.digests import Problem, Reading
 from index.plan import Plan
+from index.report import Report
+from rag.printing_versions import quality
 from rag.terminal import count, print_json, share
 
 _SHOWN = 20  # remarks and ids on the terminal; the report has all
@@ -77,17 +79,24 @@ def built(result: Built, as_json: bool) -> None:
         return
     seconds = sum(report.seconds.values())
     _remarks(result.reading)
-    print(
-        f"version {result.version}: {count(report.papers, 'paper')},"
-        f" {count(report.passages, 'passage')}"
-        f" ({report.encoded:,} encoded, {report.carried:,} carried over),"
-        f" read from {count(report.files, 'file')}, {seconds:.1f} s"
-    )
-    if report.plan:
+    papers, passages = count(report.papers, "paper"), count(report.passages, "passage")
+    read = f"read from {count(report.files, 'file')}, {seconds:.1f} s"
+    if not result.new:
+        print(f"nothing new: version {result.version} stays, {papers}, {passages}, {read}")
+    else:
+        share_of = f"{report.encoded:,} encoded, {report.carried:,} carried over"
+        print(f"version {result.version}: {papers}, {passages} ({share_of}), {read}")
+    if report.plan and result.new:
         print(_changes(report.plan))
         kept = len(report.plan.changed) + report.plan.unchanged
         if report.before and len(report.plan.removed) > kept:
             print(f"Most papers are gone; to have them back: nonmun rollback {report.before}")
+    if report.forgotten:
+        print(f"{count(report.forgotten, 'paper')} left out: forgotten")
+    if report.quality:
+        print(f"checked: {quality(report.quality)}")
+    for failure in report.failures:
+        print(f"published all the same: {failure}")
     _learned(report)
 
 

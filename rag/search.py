@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import SettingsError
+from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
 from index.lexical import merge_spans
 from index.papers import Paper, Passage
@@ -18,7 +19,7 @@ from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
 from index.snapshot import Snapshot
 from index.threads import search_on_one_thread
 from rag.errors import LegsFailedError, QueryError
-from rag.filters import Filters
+from rag.filters import Filters, leave_out
 from rag.legs import Legs, Status
 from rag.rerank import Reranker, open_reranker, rerank
 from rag.settings import RerankGroup, SearchGroup
@@ -65,6 +66,7 @@ class Searcher:
         settings: SearchGroup | None = None,
         rerank_settings: RerankGroup | None = None,
         reranker: Reranker | None = None,
+        forgotten: Forgotten | None = None,
     ) -> None:
         """Prepare to search.
 
@@ -73,6 +75,7 @@ class Searcher:
             settings: How; `None` takes the defaults.
             rerank_settings: Whether and how the first papers are put in order once more.
             reranker: The one to use instead of the one that the settings name.
+            forgotten: Papers that are as if they were not there; `None` is none.
         """
         search_on_one_thread()
         self.snapshot = snapshot
@@ -82,6 +85,35 @@ class Searcher:
             raise SettingsError("search.weights turns every leg off; leave one at null, or above 0")
         self.rerank_settings = rerank_settings or RerankGroup()
         self.reranker = reranker or open_reranker(self.rerank_settings)
+        self.forgotten = forgotten or NOTHING
+        self._forgotten = self.forgotten.rows(snapshot)
+
+    def with_forgotten(self, forgotten: Forgotten) -> Searcher:
+        """The same searcher, but for what is forgotten."""
+        return Searcher(
+            self.snapshot, self.settings, self.rerank_settings, self.reranker, forgotten
+        )
+
+    def allowed(self, filters: Filters = NO_FILTERS) -> Allowed | None:
+        """What may be found: what passes the filters and is not forgotten; `None` is all."""
+        allowed = filters.apply(self.snapshot)
+        if self._forgotten is None:
+            return allowed
+        return leave_out(self.snapshot, allowed, self._forgotten)
+
+    def row_of(self, paper: str) -> int | None:
+        """The row of a paper by whatever name; `None` where it is not here or is forgotten."""
+        row = self.snapshot.row_of(paper)
+        if row is None or (self._forgotten is not None and self._forgotten[row]):
+            return None
+        return row
+
+    def newest(self) -> Paper | None:
+        """The newest paper that may be found; `None` where there is none."""
+        rows = range(len(self.snapshot))[::-1]
+        known = self._forgotten
+        row = next((row for row in rows if known is None or not known[row]), None)
+        return None if row is None else self.snapshot.paper(row)
 
     def search(
         self,
@@ -106,13 +138,14 @@ class Searcher:
             raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
-        allowed = filters.apply(self.snapshot)
+        allowed = self.allowed(filters)
         query, legs = Query(text), Legs()
         scores = rank(
             self.snapshot,
             query,
             self.weights,
             allowed,
+            forgotten=self._forgotten,
             run=legs.run,
             passages=self.settings.candidates,
             candidates=self.settings.late_candidates,
@@ -160,7 +193,7 @@ class Searcher:
 
     def _named(self, text: str) -> list[int]:
         """The rows of the papers whose arXiv numbers stand in the text."""
-        rows = (self.snapshot.row_of(name) for name in _NUMBER.findall(text))
+        rows = (self.row_of(name) for name in _NUMBER.findall(text))
         return [row for row in dict.fromkeys(rows) if row is not None]
 
     def make_hits(

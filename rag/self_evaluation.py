@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from index.errors import QuestionsError
 from index.progress import Progress, Silent
 from index.snapshot import Snapshot
 from index.trials import Asked, ask_rare_terms, ask_sentences, ask_titles, unseen
-from rag.errors import QuestionsError
 from rag.evaluation import DEPTH, RankingScores, known_item_scores
 from rag.search import Searcher
 from rag.settings import SearchGroup

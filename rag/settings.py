@@ -25,7 +25,7 @@ from pydantic_settings import (
 
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
-from index.settings import BuildSettings, LearnSettings, Weights
+from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 
 PREFIX = "NONMUN_"
@@ -153,11 +153,28 @@ class AnswerGroup(_Group):
 
 
 class BuildGroup(_Group):
-    """Where a build that is started over HTTP reads."""
+    """What a build reads if it is started over HTTP, and what its version has to pass."""
 
     sources: tuple[str, ...] = Field(
         (), description="Directories, files and globs; a request can't name any"
     )
+    keep: int = Field(5, ge=1, le=1000, description="Published versions that are kept")
+    least_kept: float = Field(
+        0.5, ge=0, le=1, description="The share of the live version's papers that has to be there"
+    )
+    golden: str = Field(
+        "", description="A file of golden questions; empty takes golden.jsonl beside the digests"
+    )
+    golden_tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="How much recall@10 and MRR@10 may fall for the golden questions",
+    )
+
+    def checks(self) -> CheckSettings:
+        """What a new version has to pass, as the index knows it."""
+        return CheckSettings(self.least_kept, self.golden_tolerance, self.golden)
 
 
 class ServerGroup(_Group):
@@ -195,7 +212,13 @@ class Settings(BaseSettings):
 
     def building(self) -> BuildSettings:
         """What a build computes with, as the index knows it."""
-        return BuildSettings(self.encoder.settings(), self.late.settings(), self.learn.settings())
+        return BuildSettings(
+            self.encoder.settings(),
+            self.late.settings(),
+            self.learn.settings(),
+            self.build.checks(),
+            self.build.keep,
+        )
 
     @classmethod
     def settings_customise_sources(

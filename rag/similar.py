@@ -10,7 +10,7 @@ import numpy as np
 from index.scoring import Allowed, Floats, Leg, Query, score_dense, standardise
 from index.snapshot import Snapshot
 from rag.errors import LegsFailedError, QueryError, UnknownPaperError
-from rag.filters import Filters
+from rag.filters import Filters, leave_out
 from rag.legs import Legs
 from rag.search import NO_FILTERS, Hit, Searcher, best_rows, has_word
 
@@ -68,10 +68,11 @@ def similar(
         UnknownPaperError: An id that no paper here has.
     """
     snapshot = searcher.snapshot
-    near, away = _rows(snapshot, ids), _rows(snapshot, not_ids)
+    near, away = _rows(searcher, ids), _rows(searcher, not_ids)
     if not near and not (text and has_word(text)):
         raise QueryError("name a paper or give a text that the papers should be like")
-    allowed = _without(snapshot, filters.apply(snapshot), {*near, *away})
+    own = np.isin(np.arange(len(snapshot)), [*near, *away])
+    allowed = leave_out(snapshot, searcher.allowed(filters), own)
     query, legs = Query(), Legs()
     weight, candidates = searcher.settings.similar_lexical_weight, searcher.settings.candidates
     lexical = dense = None
@@ -99,21 +100,14 @@ def _fuse(lexical: Floats | None, dense: Floats | None, weight: float) -> Floats
     return only
 
 
-def _rows(snapshot: Snapshot, ids: Iterable[str]) -> list[int]:
+def _rows(searcher: Searcher, ids: Iterable[str]) -> list[int]:
     rows = []
     for name in dict.fromkeys(ids):
-        row = snapshot.row_of(name)
+        row = searcher.row_of(name)
         if row is None:
             raise UnknownPaperError(f"no paper {name[:100]!r} here")
         rows.append(row)
     return rows
-
-
-def _without(snapshot: Snapshot, allowed: Allowed | None, rows: set[int]) -> Allowed:
-    papers = np.ones(len(snapshot), np.bool_) if allowed is None else allowed.papers.copy()
-    papers[list(rows)] = False
-    passages = papers[snapshot.owners]
-    return Allowed(papers, passages if allowed is None else passages & allowed.passages)
 
 
 def _lexical(

@@ -14,7 +14,7 @@ from typing import Any
 from index.digests.literals import take_escaped, take_literal
 from index.digests.mapped import MappedText, without_surrogates
 from index.digests.markdown import MAX_LINE, SUMMARY, Line, split_lines, tidy_name
-from index.digests.problems import Problem
+from index.digests.problems import AboutPaper, Problem, Severity
 from index.papers import MAX_VOTES, Paper, Section, Source, paper_id
 from index.passages import has_words
 
@@ -56,13 +56,17 @@ def read_jsonl(text: str, file: str) -> tuple[list[Paper], list[Problem]]:
     for line in split_lines(text):
         if not line.text.strip():
             continue
+        row: dict[str, Any] = {}
         try:
-            paper = _paper(line, file)
+            row = _row(line)
+            paper = _paper(row, line, file)
             papers.append(paper)
-            if paper.date is None:
-                problems.append(Problem(file, line.number, f"no date for “{paper.title}”"))
+            reason = f"no date for “{paper.title}”" if paper.date is None else None
         except _RowError as error:
-            problems.append(Problem(file, line.number, f"{error}; the paper is left out"))
+            reason = f"{error}; the paper is left out"
+        if reason:
+            told = file, line.number, reason, Severity.PROBLEM
+            problems.append(AboutPaper(*told, *_about(row)))
     if not papers and not problems:
         problems.append(Problem(file, None, "no papers in it"))
     return papers, problems
@@ -72,7 +76,7 @@ class _RowError(Exception):
     pass
 
 
-def _paper(line: Line, file: str) -> Paper:
+def _row(line: Line) -> dict[str, Any]:
     if len(line.text) > MAX_LINE:
         raise _RowError(f"a line of {len(line.text):,} characters, {MAX_LINE:,} are allowed")
     try:
@@ -83,6 +87,19 @@ def _paper(line: Line, file: str) -> Paper:
         raise _RowError("not a paper: nested too deeply") from None
     if not isinstance(row, dict):
         raise _RowError(f"should be a JSON object, not {_kind(row)}")
+    return row
+
+
+def _about(row: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The id and the authors that a row has, whatever is wrong with it."""
+    said = [value for value in (row.get("id"), row.get("url")) if isinstance(value, str)]
+    name = next((" ".join(_clean(value).split()) for value in said if value.strip()), "")
+    authors = row.get("authors")
+    authors = authors if isinstance(authors, list) else [authors]
+    return name, tuple(_clean(author) for author in authors if isinstance(author, str))
+
+
+def _paper(row: dict[str, Any], line: Line, file: str) -> Paper:
     url = _string(row, "url", "")
     name = _string(row, "id", "") or (paper_id(url) if url else "")
     if not name:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from index.digests.literals import take_literal
 from index.digests.mapped import MappedText, is_eaten_latex, without_surrogates
-from index.digests.problems import Problem, Severity
+from index.digests.problems import AboutPaper, Problem, Severity
 from index.papers import Paper, Section, Source, paper_id
 
 SUMMARY = "Summary"
@@ -122,24 +122,37 @@ class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self._text = text
         self._file = file
-        self.problems: list[Problem] = []
+        self._remarks: list[tuple[Problem, _Entry | None]] = []
         self._has_day = False
         self._lost: list[list[Line]] = []  # runs of text that no paper owns
 
-    def _report(self, line: int | None, reason: str, severity: Severity = Severity.PROBLEM) -> None:
-        self.problems.append(Problem(self._file, line, reason, severity))
+    @property
+    def problems(self) -> list[Problem]:
+        """What there is to say, by line, once all is read: an entry's authors come late."""
+        return [_about(*one) for one in sorted(self._remarks, key=lambda one: one[0].line or 0)]
+
+    def _report(
+        self,
+        line: int | None,
+        reason: str,
+        severity: Severity = Severity.PROBLEM,
+        entry: _Entry | None = None,
+    ) -> None:
+        self._remarks.append((Problem(self._file, line, reason, severity), entry))
 
     def read(self) -> list[Paper]:
         papers = []
         for entry in self._entries():
             sections = self._sections(entry)
             if not sections:
-                self._report(entry.line, f"no summary under “{entry.title}”; the paper is left out")
+                reason = f"no summary under “{entry.title}”; the paper is left out"
+                self._report(entry.line, reason, entry=entry)
                 continue
             if entry.day is None:
                 self._report(
                     entry.line,
                     f"no date for “{entry.title}”: neither a heading nor the file's name has one",
+                    entry=entry,
                 )
             papers.append(
                 Paper(
@@ -155,7 +168,7 @@ class _Reader:
                     sections=tuple(sections),
                 )
             )
-        if not papers and not self.problems:
+        if not papers and not self._remarks:
             reason = "no papers in it: no line such as “### [title](url)”"
             severity = Severity.PROBLEM if self._has_day else Severity.NOTE
             self._report(None, reason, severity)
@@ -206,7 +219,6 @@ class _Reader:
         for run in filter(None, self._lost):
             lines = "a line" if len(run) == 1 else f"{len(run)} lines"
             self._report(run[0].number, f"{lines} outside of any paper", Severity.NOTE)
-        self.problems.sort(key=lambda problem: problem.line or 0)
 
     def _date_of(self, text: str, line: int | None) -> date | None:
         try:
@@ -222,13 +234,15 @@ class _Reader:
                 line.number,
                 f"a paper's heading should be “### [title](url)”, this is “### {text[:80]}”;"
                 " the paper is left out",
+                entry=_Entry(line.number, "", text[:MAX_HEADING], None),  # it may hold the address
             )
             return None
-        title, url = " ".join(match.group(1).split()), match.group(2)
-        if not title:
-            title = paper_id(url)
-            self._report(line.number, f"the heading has no title; {title} stands in for it")
-        return _Entry(line.number, title, url, day)
+        entry = _Entry(line.number, " ".join(match.group(1).split()), match.group(2), day)
+        if not entry.title:
+            entry.title = paper_id(entry.url)
+            reason = f"the heading has no title; {entry.title} stands in for it"
+            self._report(line.number, reason, entry=entry)
+        return entry
 
     def _sections(self, entry: _Entry) -> list[Section]:
         """Take what is said about the paper, then cut the rest into sections."""
@@ -248,9 +262,8 @@ class _Reader:
             if section:
                 sections.append(section)
             else:
-                self._report(
-                    entry.line, f"the section “{name}” of “{entry.title}” is empty", Severity.NOTE
-                )
+                reason = f"the section “{name}” of “{entry.title}” is empty"
+                self._report(entry.line, reason, Severity.NOTE, entry)
         return sections
 
     def _name_of(self, line: Line) -> tuple[str | None, int]:
@@ -268,7 +281,8 @@ class _Reader:
             if re.fullmatch(r"\d{1,9}", value):
                 entry.votes = int(value)
             elif value not in ("", "-"):
-                self._report(line.number, f"votes should be a number or “-”, not “{value[:40]}”")
+                reason = f"votes should be a number or “-”, not “{value[:40]}”"
+                self._report(line.number, reason, entry=entry)
             return True
         if match := _AUTHORS.fullmatch(line.text):
             entry.authors, entry.more_authors = parse_authors(match.group(1).strip())
@@ -306,6 +320,14 @@ class _Reader:
     def _says_nothing(self, start: int, end: int) -> bool:
         text = self._text[start:end]
         return not text.strip() or _RULE.fullmatch(text) is not None
+
+
+def _about(problem: Problem, entry: _Entry | None) -> Problem:
+    """A remark with the paper that it is about, if it is about one."""
+    if entry is None:
+        return problem
+    place = problem.file, problem.line, problem.reason, problem.severity
+    return AboutPaper(*place, paper_id(entry.url), entry.authors)
 
 
 def _blocks(spans: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:

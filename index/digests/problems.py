@@ -25,3 +25,18 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class AboutPaper(Problem):
+    """A remark about a paper, with its id and authors as far as they could be read.
+
+    For whoever decides whether the remark may be made: it may quote the paper.
+    """
+
+    paper: str = ""
+    authors: tuple[str, ...] = ()
+
+    def plain(self) -> Problem:
+        """The remark alone."""
+        return Problem(self.file, self.line, self.reason, self.severity)

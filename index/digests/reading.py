@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from index.digests.jsonl import read_jsonl
 from index.digests.markdown import read_markdown
-from index.digests.problems import Problem, Severity
+from index.digests.problems import AboutPaper, Problem, Severity
 from index.digests.sources import JSON_LINES, DigestFile, find_files
-from index.papers import Paper
+from index.forgotten import NOTHING, Forgotten, plain_id
+from index.papers import Paper, oldest_first
 
 MAX_FILE_BYTES = 1 << 30
+_ROUNDS = 5  # of reading what was changed while it was read
+_PAUSE_S = 0.2  # before each but the first
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the sources hold: `entries` as read, `papers` once each, oldest first."""
+    """What the sources hold: `entries` as read, `papers` once each, oldest first.
+
+    `left_out` are the ids of papers that stand there and are forgotten, as `plain_id` has them:
+    for the build, not for people.
+    """
 
     files: int
     entries: int
     papers: tuple[Paper, ...]
     remarks: tuple[Problem, ...]
+    left_out: frozenset[str] = frozenset()
+
+    @property
+    def forgotten(self) -> int:
+        """How many papers were left out because they are forgotten."""
+        return len(self.left_out)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -39,31 +53,67 @@ class Reading:
 def read_digests(
     sources: Iterable[str | Path],
     on_file: Callable[[int, int], None] | None = None,
+    forgotten: Forgotten = NOTHING,
 ) -> Reading:
     """Read papers from directories, files and globs.
 
     Args:
         sources: Paths as a user gives them.
         on_file: Called with (files done, files in all), first with 0 done.
+        forgotten: Papers to leave out, and whatever would be said of them.
 
     Returns:
         The papers and everything that could not be read; nothing is raised for bad input.
     """
-    files, remarks = find_files(sources)
-    entries: list[Paper] = []
-    if on_file:
-        on_file(0, len(files))
-    for done, file in enumerate(files, 1):
-        papers, problems = read_file(file)
-        entries += papers
-        remarks += problems
-        if on_file:
-            on_file(done, len(files))
-    merged, notes = _merge(entries)
-    return Reading(len(files), len(entries), merged, (*remarks, *notes))
+    sources = list(sources)
+    files, read, remarks = _read_steadily(sources, on_file)
+    entries = [paper for papers, _ in read for paper in papers]
+    remarks += [problem for _, problems in read for problem in problems]
+    left_out = frozenset(plain_id(paper.id) for paper in entries if forgotten.holds(paper))
+    # A digest may leave out an author that another one names: the paper is forgotten in both.
+    forgotten = replace(forgotten, papers=forgotten.papers | left_out)
+    kept = [paper for paper in entries if not forgotten.holds(paper)]
+    merged, notes = _merge(kept)
+    said = _without(forgotten, remarks)
+    return Reading(files, len(kept), merged, (*said, *notes), left_out)
 
 
-def read_file(file: DigestFile) -> tuple[list[Paper], list[Problem]]:
+_Read = tuple[list[Paper], list[Problem]]
+
+
+def _read_steadily(
+    sources: Sequence[str | Path], on_file: Callable[[int, int], None] | None
+) -> tuple[int, list[_Read], list[Problem]]:
+    """Read all files as they are at one moment, though somebody may be writing them.
+
+    Returns:
+        How many files there are, what is in each, and remarks about the sources.
+    """
+    known: dict[tuple[DigestFile, tuple[int, ...]], _Read] = {}
+    for left in reversed(range(_ROUNDS)):
+        files, remarks = find_files(sources)
+        if on_file and not known:
+            on_file(0, len(files))
+        read = []
+        for done, file in enumerate(files, 1):
+            key = file, file.state
+            if key not in known:
+                known[key] = read_file(file)
+                if on_file and left == _ROUNDS - 1:
+                    on_file(done, len(files))
+            read.append((key, known[key]))
+        again, _ = find_files(sources)
+        if [(file, file.state) for file in again] == [key for key, _ in read]:
+            break
+        if not left:
+            reason = "files were still being written when they were read; build again"
+            remarks.append(Problem(str(sources[0]), None, reason))
+        else:
+            time.sleep(_PAUSE_S)
+    return len(files), [found for _, found in read], remarks
+
+
+def read_file(file: DigestFile) -> _Read:
     """Read one file, whatever is in it."""
     try:
         text = _decode(file.path)
@@ -71,6 +121,15 @@ def read_file(file: DigestFile) -> tuple[list[Paper], list[Problem]]:
         return [], [Problem(file.name, error.line, str(error))]
     read = read_jsonl if file.path.suffix.lower() in JSON_LINES else read_markdown
     return read(text, file.name)
+
+
+def _without(forgotten: Forgotten, remarks: Iterable[Problem]) -> Iterator[Problem]:
+    """The remarks that are not about forgotten papers: they quote titles, ids and texts."""
+    for remark in remarks:
+        if not isinstance(remark, AboutPaper):
+            yield remark
+        elif not forgotten.names(remark.paper, remark.authors):
+            yield remark.plain()
 
 
 class _UnreadableError(Exception):
@@ -141,8 +200,4 @@ def _merge(papers: Iterable[Paper]) -> tuple[tuple[Paper, ...], list[Problem]]:
             more_authors=newer.more_authors if newer.authors else older.more_authors,
             thumbnail=newer.thumbnail or older.thumbnail,
         )
-    ordered = sorted(
-        merged.values(),
-        key=lambda p: (p.date or date.min, p.sections[0].source.file, p.sections[0].source.start),
-    )
-    return tuple(ordered), notes
+    return oldest_first(merged.values()), notes

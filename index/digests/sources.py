@@ -14,6 +14,7 @@ from index.digests.problems import Problem, Severity
 MARKDOWN = frozenset({".md", ".markdown"})
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SUFFIXES = MARKDOWN | JSON_LINES
+GOLDEN = "golden.jsonl"  # no digest: questions about the papers (`index.golden`)
 
 
 class DigestFile(NamedTuple):
@@ -21,6 +22,20 @@ class DigestFile(NamedTuple):
 
     name: str
     path: Path
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """What is another when the file has been written to or replaced; nothing if it is gone."""
+        return state_of_file(self.path)
+
+
+def state_of_file(path: Path) -> tuple[int, ...]:
+    """What is another when a file has been written to or replaced; nothing if it is gone."""
+    try:
+        info = path.stat()
+    except OSError:
+        return ()
+    return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
 
 
 def find_files(sources: Iterable[str | Path]) -> tuple[list[DigestFile], list[Problem]]:
@@ -46,7 +61,29 @@ def find_files(sources: Iterable[str | Path]) -> tuple[list[DigestFile], list[Pr
     return sorted(_unique_names(list(found.values()))), problems
 
 
+def find_beside(sources: Iterable[str | Path], name: str) -> list[Path]:
+    """The files of one name that lie in or below a source's folder, or beside its files.
+
+    Each once, sorted; what is wrong with the sources themselves `find_files` has to say.
+    """
+    found: dict[Path, Path] = {}
+    for source in sources:
+        for _, match in _matches(str(source), []):
+            if match.is_dir():
+                paths = [path for path in _files_below(match, []) if path.name == name]
+            else:
+                paths = [match.with_name(name)]
+            found.update((path.resolve(), path) for path in paths if path.is_file())
+    return sorted(found.values())
+
+
 def _expand(source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    for named, path in _matches(source, problems):
+        yield from _expand_path(path, named, problems)
+
+
+def _matches(source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    """The path that a source is, or all that match it, as they are named; one may be missing."""
     if not source.strip() or "\0" in source:
         problems.append(Problem(repr(source), None, "not a path"))
         return
@@ -60,13 +97,12 @@ def _expand(source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
         problems.append(Problem(_printable(source), None, "no such home directory"))
         return
     if exists or not any(c in source for c in "*?["):
-        yield from _expand_path(path, source, problems)
+        yield source, path
         return
     matches = sorted(glob.glob(str(path), recursive=True))
     if not matches:
         problems.append(Problem(_printable(source), None, "no file matches"))
-    for match in matches:
-        yield from _expand_path(Path(match), match, problems)
+    yield from ((match, Path(match)) for match in matches)
 
 
 def _expand_path(path: Path, source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
@@ -75,13 +111,21 @@ def _expand_path(path: Path, source: str, problems: list[Problem]) -> Iterator[t
     elif not path.exists():
         problems.append(Problem(_printable(source), None, "no such file or directory"))
     elif path.suffix.lower() in SUFFIXES:
-        yield path.name, path
+        if path.name != GOLDEN:  # a shell's glob may name it among the digests
+            yield path.name, path
     else:
         kinds = ", ".join(sorted(SUFFIXES))
         problems.append(Problem(_printable(source), None, f"not a digest by its name ({kinds})"))
 
 
 def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
+    for path in _files_below(root, problems):
+        if path.suffix.lower() in SUFFIXES and path.name != GOLDEN:
+            yield path.relative_to(root).as_posix(), path
+
+
+def _files_below(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    """All files of a folder and the folders below it but for hidden ones."""
     seen: set[tuple[int, int]] = set()
 
     def complain(error: OSError) -> None:
@@ -102,10 +146,7 @@ def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
             continue
         seen.add((info.st_dev, info.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield path.relative_to(root).as_posix(), path
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _unique_names(found: list[tuple[str, Path]]) -> Iterator[DigestFile]:

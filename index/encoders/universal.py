@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,17 +14,19 @@ import numpy.typing as npt
 from index.encoders.base import Basis, Tokens, Vectors
 from index.encoders.universal_arithmetic import FEATURES, UniversalArithmetic
 from index.encoders.universal_weights import Tokenizer, flatten, resource
-from index.threads import cpu_count
+from index.threads import cpu_count, one_blas_thread
 
 if TYPE_CHECKING:
     from index.encoders.universal_network import UniversalNetwork
 
 DIMENSION = 512
 ARITHMETIC = "2"  # raise it when the same tokens would give other vectors
-FEW = 64  # up to so many texts numpy does before torch is imported
+FEW = 128  # up to so many texts numpy does before torch is imported
+FEW_AT_ONCE = 4
 BATCH = 1024
 TOKEN_BATCH = 256  # a token takes 2 kB until it is laid down
 QUERIES_KEPT = 64
+FOLDS_KEPT = 3  # of versions that are open
 
 
 class _Encoded(NamedTuple):
@@ -54,7 +57,8 @@ class UniversalEncoder:
 
     def __init__(self) -> None:
         self._tokenizer = Tokenizer()
-        self._fold: _Fold | None = None
+        self._folds: list[_Fold] = []
+        self._folding = threading.Lock()
         # A query's vector and its tokens are asked for one after the other.
         self._encode_one = lru_cache(QUERIES_KEPT)(self._encode_text)
 
@@ -87,13 +91,7 @@ class UniversalEncoder:
 
     def encode_query_tokens(self, text: str, basis: Basis | None = None) -> Tokens:
         """Embed a query's tokens, without the marks of its begin and end."""
-        encoded = self._encode_one(text)
-        if basis is None:
-            vectors = self._arithmetic.states(encoded.features)
-        else:
-            axes, origin = self._folded(basis)
-            vectors = encoded.features @ axes - origin
-        return self._unmarked([text], encoded.ids, encoded.lengths, vectors)
+        return self._tokens([text], self._encode_one(text), basis)
 
     def encode_document(
         self, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
@@ -121,6 +119,9 @@ class UniversalEncoder:
         on_batch: Callable[[int], None] | None = None,
     ) -> Iterator[tuple[Sequence[int], Tokens]]:
         """Embed the tokens of passages, without the marks of their begin and end."""
+        if len(texts) <= FEW:
+            yield from self._few_passage_tokens(texts, basis, on_batch)
+            return
         import torch
 
         axes = None if basis is None else torch.from_numpy(np.array(basis.axes))  # not mapped
@@ -136,12 +137,40 @@ class UniversalEncoder:
                 on_batch(len(rows))
             yield rows, tokens._replace(texts=vectors.numpy())
 
+    def _few_passage_tokens(
+        self,
+        texts: Sequence[str],
+        basis: Basis | None,
+        on_batch: Callable[[int], None] | None,
+    ) -> Iterator[tuple[Sequence[int], Tokens]]:
+        # Some at a time, so that the matrices are read from memory once for all of them.
+        for rows, ids, lengths in self._batches(texts, FEW_AT_ONCE):
+            with one_blas_thread():
+                encoded = _Encoded(ids, lengths, self._arithmetic.features(ids, lengths))
+                tokens = self._tokens([texts[row] for row in rows], encoded, basis)
+                vectors = self._arithmetic.vectors(encoded.features, lengths)
+            if on_batch:
+                on_batch(len(rows))
+            yield rows, tokens._replace(texts=vectors)
+
+    def _tokens(self, texts: Sequence[str], encoded: _Encoded, basis: Basis | None) -> Tokens:
+        if basis is None:
+            vectors = self._arithmetic.states(encoded.features)
+        else:
+            axes, origin = self._folded(basis)
+            vectors = encoded.features @ axes - origin
+        return self._unmarked(texts, encoded.ids, encoded.lengths, vectors)
+
     def _folded(self, basis: Basis) -> tuple[Vectors, Vectors]:
         """A basis made one with the network's last matrix, which is a quarter of the work."""
-        fold = self._fold  # read once: another thread may set it
-        if fold is None or fold.basis.axes is not basis.axes or fold.basis.mean is not basis.mean:
-            axes = self._arithmetic.states(np.eye(FEATURES, dtype=np.float32)) @ basis.axes
-            fold = self._fold = _Fold(basis, axes, basis.mean @ basis.axes)
+        # Two versions are asked side by side while one takes over from the other: each keeps its
+        # own, and what takes megabytes to compute is not computed by all threads at once.
+        with self._folding:
+            fold = next((one for one in self._folds if one.basis.axes is basis.axes), None)
+            if fold is None or fold.basis.mean is not basis.mean:
+                axes = self._arithmetic.states(np.eye(FEATURES, dtype=np.float32)) @ basis.axes
+                fold = _Fold(basis, axes, basis.mean @ basis.axes)
+                self._folds = [fold, *self._folds[: FOLDS_KEPT - 1]]
         return fold.axes, fold.origin
 
     def _batches(

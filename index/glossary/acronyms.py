@@ -51,9 +51,11 @@ class Acronyms:
     def spelling(self, key: str) -> str:
         """The most common spelling, in the singular if there is one."""
         spellings = self._spellings[key]
-        singulars = [one for one in spellings if squeeze(one) == key]
-        if any(" of " in one.lower().replace("-", " ") for one in spellings):
-            singulars = []  # Mixture of Experts is no plural
+        singulars: list[str] = []
+        if len(spellings) > 1 and not any(
+            " of " in one.lower().replace("-", " ") for one in spellings
+        ):  # Mixture of Experts is no plural
+            singulars = [one for one in spellings if squeeze(one) == key]
         best = min(singulars or spellings, key=lambda one: (-spellings[one], one))
         return best[:-1] if best.endswith("s") and best[:-1].isupper() else best  # LLMs
 

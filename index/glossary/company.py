@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from index.glossary.acronyms import LEAST_PAPERS
 from index.glossary.mentions import Mention
+from index.glossary.spelling import KEPT
 
 # A word goes with an English word when it stands before it in at least LEAST_PAPERS papers, this
 # many times as often as by chance, and in a fair share of what either of the two is in.
 _LIFT = 2.5
 _SHARE = 0.2
+_BINDING = re.compile(r"(?<=..)(?:으로부터의|로부터의|에서의|의|들)$")
 
 
 class Company:
@@ -23,12 +26,15 @@ class Company:
         self._english: Counter[str] = Counter()
         self._korean: Counter[str] = Counter()
         self._all = 0
+        both = self._both
         for mention, english in mentions:
             korean = {_bare(word) for word in mention.words}
             self._all += 1
             self._english.update(english)
             self._korean.update(korean)
-            self._both.update((e, k) for e in english for k in korean)
+            for word in english:
+                for other in korean:
+                    both[word, other] += 1
 
     def score(self, english: Iterable[str], korean: str) -> float:
         """How surely a Korean word belongs to one of some English words; 0 if not."""
@@ -44,7 +50,7 @@ class Company:
         return lift if lift >= _LIFT and share >= _SHARE else 0.0
 
 
+@lru_cache(KEPT)
 def _bare(word: str) -> str:
     """A word as it is counted: without what binds it to the next, and without hyphens."""
-    word = re.sub(r"(?<=..)(?:으로부터의|로부터의|에서의|의|들)$", "", word)
-    return word.replace("-", "").lower()
+    return _BINDING.sub("", word).replace("-", "").lower()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 HANGUL = re.compile(r"[가-힣]")
 WORDS = re.compile(r"[A-Za-z0-9]+|[가-힣]+")
+KEPT = 65_536  # results of a function that is given the same words again and again
 JOINING = frozenset({"of", "from", "with", "for", "and", "to", "the", "in", "on", "by", "via", "a"})
 
 
@@ -15,6 +17,7 @@ def spelling_key(english: str) -> str:
     return "".join([*words, ""]).lower() + singular(last)
 
 
+@lru_cache(KEPT)
 def singular(word: str) -> str:
     """An English word in small letters and the singular."""
     low = word.lower()
@@ -29,6 +32,7 @@ def singular(word: str) -> str:
     return low[:-2] if low.endswith(("xes", "ches", "shes", "sses")) else low[:-1]
 
 
+@lru_cache(KEPT)
 def squeeze(korean: str) -> str:
     """A text without spaces and signs: what all spacings of a Korean term share."""
     return "".join(WORDS.findall(korean)).lower()

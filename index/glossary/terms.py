@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from index.glossary.acronyms import LEAST_PAPERS, Acronyms
 from index.glossary.company import Company
 from index.glossary.mentions import Mention
-from index.glossary.spelling import HANGUL, JOINING, WORDS, squeeze
+from index.glossary.spelling import HANGUL, JOINING, KEPT, WORDS, squeeze
 
 _MOST_KOREAN = 4  # translations kept of one English term
 _SURE_LIFT = 5.0  # for a word that looks as if it were outside of the term
@@ -30,6 +31,7 @@ _NEVER_INSIDE = re.compile(
     r"는|가|에|도|로|의"
     r"|..[은는]|.*(?:에서|으로)는"
 )
+_PLURAL = re.compile(r"(?<=[가-힣]{2})들$")
 _OUTSIDE = re.compile(
     r"새|새로운|최신|더|다양한|다른|모든|주요|일반적인|전통적인|효율적인|효과적인|강력한"
 )
@@ -49,23 +51,22 @@ class Terms:
         self.papers: dict[str, set[int]] = defaultdict(set)
         suffixes: dict[str, set[int]] = defaultdict(set)
         for mention in mentions:
-            for start in range(len(mention.words)):
-                suffixes[_term(mention.words[start:])].add(mention.paper)
+            for term in _terms(mention.words):
+                suffixes[term].add(mention.paper)
         for mention in mentions:
             start = 0 if mention.exact else self._start(mention.words, suffixes)
-            words = mention.words[start:]
-            term = _term(words)
+            term = _terms(mention.words)[start]
             if len(term) > 1:
                 self.papers[term].add(mention.paper)
-                self._spellings[term][_unplural(" ".join(words))] += 1
+                self._spellings[term][_unplural(" ".join(mention.words[start:]))] += 1
                 self._bounded[term] += not start or _ends_phrase(mention.words[start - 1])
 
-    def _start(self, words: Sequence[str], suffixes: dict[str, set[int]]) -> int:
+    def _start(self, words: tuple[str, ...], suffixes: dict[str, set[int]]) -> int:
         """Where the term begins among the words before a parenthesis."""
-        start = len(words) - 1
+        start, terms = len(words) - 1, _terms(words)
         while start:
-            word, whole = words[start - 1], suffixes[_term(words[start:])]
-            wider = suffixes[_term(words[start - 1 :])]
+            word, whole = words[start - 1], suffixes[terms[start]]
+            wider = suffixes[terms[start - 1]]
             if _NEVER_INSIDE.fullmatch(word):
                 break
             if not HANGUL.search(word) and word.lower() not in self._english:
@@ -117,11 +118,17 @@ class Terms:
 
 
 def _unplural(korean: str) -> str:
-    return re.sub(r"(?<=[가-힣]{2})들$", "", korean)
+    return _PLURAL.sub("", korean)
 
 
-def _term(words: Sequence[str]) -> str:
-    return squeeze(_unplural(" ".join(words)))
+@lru_cache(KEPT)
+def _terms(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The terms that begin at each of some words and end with the last of them."""
+    *before, last = words
+    terms = [squeeze(_unplural(last))]
+    for word in reversed(before):
+        terms.append(squeeze(word) + terms[-1])
+    return tuple(reversed(terms))
 
 
 def _parts_of(english: str) -> int:
@@ -131,6 +138,7 @@ def _parts_of(english: str) -> int:
     return sum(word.lower() not in JOINING for word in WORDS.findall(english))
 
 
+@lru_cache(KEPT)
 def _ends_phrase(word: str) -> bool:
     patterns = _NEVER_INSIDE.fullmatch(word), _OUTSIDE.fullmatch(word), _PARTICLE.search(word)
     return any(patterns)

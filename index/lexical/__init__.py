@@ -3,6 +3,7 @@
 from index.lexical.analysis import Analysis, Analyzer, analyzer
 from index.lexical.latent import LatentSpace
 from index.lexical.lexicon import Lexicon, merge_spans
+from index.lexical.term_lists import TermLists
 from index.lexical.words import Term, latin_terms
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "LatentSpace",
     "Lexicon",
     "Term",
+    "TermLists",
     "analyzer",
     "latin_terms",
     "merge_spans",

@@ -8,7 +8,7 @@ so that words of both languages, and words for one thing, come to lie near each 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -67,6 +67,14 @@ class LatentSpace:
         weighted = space._weigh(whole)
         _, _, axes = randomized_svd(weighted, dimensions, random_state=_SEED)
         return cls(terms, rarity, np.ascontiguousarray(axes.T, np.float16))
+
+    def only(self, terms: Collection[str]) -> LatentSpace:
+        """The same space without the terms that are not among these."""
+        kept = [number for number, term in enumerate(self._terms) if term in terms]
+        if len(kept) == len(self._terms):
+            return self
+        names = [self._terms[number] for number in kept]
+        return LatentSpace(names, self._rarity[kept], self._vectors[kept])
 
     @property
     def dimension(self) -> int:

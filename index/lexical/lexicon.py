@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import load_mapped
+from index.arrays import Ragged, load_mapped
 from index.lexical.analysis import Analyzer, analyzer
 from index.lexical.bm25 import Bm25
+from index.lexical.term_lists import TermLists
 from index.lexical.words import Term
 
-Ints = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 NAMES_KEPT = 4096
@@ -27,8 +28,10 @@ _PAPERS = "papers"
 _PASSAGES = "passages"
 _TERMS = "terms.npy"  # (all terms of all passages, 3): term, start, length
 _TERM_OFFSETS = "terms.offsets.npy"
-_TITLE_TERMS = "titles.npy"  # (all terms of all titles,)
+_TITLE_TERMS = "titles.npy"  # (all terms of all titles, 1)
 _TITLE_OFFSETS = "titles.offsets.npy"
+_NAME_TERMS = "names.npy"  # (all terms of all names, 1)
+_NAME_OFFSETS = "names.offsets.npy"
 
 
 class Lexicon:
@@ -36,103 +39,96 @@ class Lexicon:
 
     def __init__(
         self,
-        vocabulary: Sequence[str],
         papers: Bm25,
         passages: Bm25,
-        terms: Ints,
-        offsets: npt.NDArray[np.int64],
-        title_terms: Ints,
-        title_offsets: npt.NDArray[np.int64],
+        passage_lists: TermLists,
+        title_lists: TermLists,
+        name_lists: TermLists,
     ) -> None:
-        self._vocabulary = vocabulary
-        self._numbers = {term: number for number, term in enumerate(vocabulary)}
+        self._vocabulary = passage_lists.vocabulary
+        self._numbers = {term: number for number, term in enumerate(self._vocabulary)}
         self._papers = papers
         self._passages = passages
-        self._terms = terms
-        self._offsets = offsets
-        self._title_terms = title_terms
-        self._title_offsets = title_offsets
+        self.passage_lists = passage_lists
+        self.title_lists = title_lists
+        self.name_lists = name_lists
         # The translations of a question's terms are the same ones again and again.
         self._words_of_name = lru_cache(NAMES_KEPT)(lambda name: tuple(self.words_of(name)))
 
     @staticmethod
     def write(
         folder: Path,
-        titles: Sequence[Sequence[str]],
-        names: Sequence[Sequence[str]],
-        passage_terms: Sequence[Sequence[Term]],
-        owners: Sequence[int],
-    ) -> None:
+        titles: TermLists,
+        names: TermLists,
+        passages: TermLists,
+        owners: Ints,
+    ) -> list[str]:
         """Build and write what `open` reads.
 
         Args:
             folder: An empty folder.
             titles: For each paper, the terms of its title.
             names: For each paper, other terms that find it, such as its number.
-            passage_terms: For each passage, its terms.
-            owners: For each passage, the row of its paper; a paper is matched as its
-                title, its names and all its passages.
+            passages: For each passage, its terms and where they stand.
+            owners: (passages,) the row of its paper; a paper is matched as its title, its
+                names and all its passages.
+
+        Returns:
+            The vocabulary.
         """
-        seen = {term.text for terms in passage_terms for term in terms}
-        vocabulary = sorted(seen.union(*titles, *names))
+        vocabulary = sorted(titles.used() | names.used() | passages.used())
         numbers = {term: number for number, term in enumerate(vocabulary)}
-        passages = [[numbers[term.text] for term in terms] for terms in passage_terms]
-        title_numbers = [[numbers[term] for term in terms] for terms in titles]
-        papers = [
-            [*title, *(numbers[term] for term in own)]
-            for title, own in zip(title_numbers, names, strict=True)
-        ]
-        for owner, terms in zip(owners, passages, strict=True):
-            papers[owner] += terms
+        titles, names, passages = (lists.renumbered(numbers) for lists in (titles, names, passages))
+        papers = np.arange(len(titles))
         text = json.dumps(vocabulary, ensure_ascii=False, separators=(",", ":"))
         (folder / _VOCABULARY).write_text(text, encoding="utf-8")
-        Bm25.build(papers, len(vocabulary)).write(folder / _PAPERS)
-        Bm25.build(passages, len(vocabulary)).write(folder / _PASSAGES)
-        spans = np.array(
-            [(numbers[t.text], t.start, t.end - t.start) for ts in passage_terms for t in ts],
-            np.int32,
-        ).reshape(-1, 3)
+        rows = np.arange(len(passages))
+        found = _occurrences((rows, passages))
+        Bm25.count_up(*found, len(passages), len(vocabulary)).write(folder / _PASSAGES)
+        found = _occurrences((papers, titles), (papers, names), (owners, passages))
+        Bm25.count_up(*found, len(titles), len(vocabulary)).write(folder / _PAPERS)
         arrays: dict[str, npt.NDArray[Any]] = {
-            _TERMS: spans,
-            _TERM_OFFSETS: np.cumsum([0, *map(len, passage_terms)], dtype=np.int64),
-            _TITLE_TERMS: np.array([n for title in title_numbers for n in title], np.int32),
-            _TITLE_OFFSETS: np.cumsum([0, *map(len, titles)], dtype=np.int64),
+            _TERMS: passages.lists.values,
+            _TERM_OFFSETS: passages.lists.offsets,
+            _TITLE_TERMS: titles.lists.values,
+            _TITLE_OFFSETS: titles.lists.offsets,
+            _NAME_TERMS: names.lists.values,
+            _NAME_OFFSETS: names.lists.offsets,
         }
         for name, array in arrays.items():
             np.save(folder / name, array, allow_pickle=False)
+        return vocabulary
 
     @classmethod
     def open(cls, folder: Path) -> Lexicon:
         """Map the files that `write` wrote."""
-        return cls(
-            json.loads((folder / _VOCABULARY).read_text(encoding="utf-8")),
-            Bm25.open(folder / _PAPERS),
-            Bm25.open(folder / _PASSAGES),
-            *(
-                load_mapped(folder / name)
-                for name in (_TERMS, _TERM_OFFSETS, _TITLE_TERMS, _TITLE_OFFSETS)
-            ),
+        vocabulary = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
+        passages, titles, names = (
+            TermLists(vocabulary, Ragged(*(load_mapped(folder / name) for name in files)))
+            for files in (
+                (_TERMS, _TERM_OFFSETS),
+                (_TITLE_TERMS, _TITLE_OFFSETS),
+                (_NAME_TERMS, _NAME_OFFSETS),
+            )
         )
+        papers, passage_scores = Bm25.open(folder / _PAPERS), Bm25.open(folder / _PASSAGES)
+        return cls(papers, passage_scores, passages, titles, names)
 
-    def without_titles(self, owners: Sequence[int], papers: int) -> Lexicon:
+    def without_titles(self, owners: Ints, papers: int) -> Lexicon:
         """The same, but that a paper is matched as its passages alone.
 
         Args:
-            owners: For each passage, the row of its paper.
+            owners: (passages,) the row of each one's paper.
             papers: How many papers there are.
         """
-        texts: list[list[int]] = [[] for _ in range(papers)]
-        for passage, owner in enumerate(owners):
-            rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
-            texts[owner] += rows[:, 0].tolist()
+        found = _occurrences((owners, self.passage_lists))
+        none = Ragged(np.zeros((0, 1), np.int32), np.zeros(papers + 1, np.int64))
         return Lexicon(
-            self._vocabulary,
-            Bm25.build(texts, len(self._vocabulary)),
+            Bm25.count_up(*found, papers, len(self._vocabulary)),
             self._passages,
-            self._terms,
-            self._offsets,
-            np.zeros(0, np.int32),
-            np.zeros(papers + 1, np.int64),
+            self.passage_lists,
+            TermLists(self._vocabulary, none),
+            TermLists(self._vocabulary, none),
         )
 
     @property
@@ -180,7 +176,7 @@ class Lexicon:
 
     def spans(self, passage: int, terms: Iterable[int]) -> list[tuple[int, int]]:
         """Where a passage's text has any of the terms, merged where they touch."""
-        rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
+        rows = self.passage_lists.lists.row(passage)
         wanted = set(terms)
         return merge_spans(
             (start, start + length) for term, start, length in rows.tolist() if term in wanted
@@ -191,7 +187,7 @@ class Lexicon:
 
         Tokens of an encoder are often less than a word, or are no word at all.
         """
-        rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
+        rows = self.passage_lists.lists.row(passage)
         starts, ends = rows[:, 1], rows[:, 1] + rows[:, 2]
         first, last = np.array(list(spans), np.int32).reshape(-1, 2).T
         touched = ((starts[:, None] < last) & (ends[:, None] > first)).any(1)
@@ -199,14 +195,20 @@ class Lexicon:
 
     def title_terms(self, paper: int) -> list[str]:
         """The terms of a paper's title, as they were given to `write`."""
-        numbers = self._title_terms[self._title_offsets[paper] : self._title_offsets[paper + 1]]
-        return [self._vocabulary[number] for number in numbers.tolist()]
+        return self.title_lists.words(paper)
 
     def passage_terms(self, passage: int) -> Iterator[Term]:
         """A passage's terms, as they were given to `write`."""
-        rows = self._terms[self._offsets[passage] : self._offsets[passage + 1]]
+        rows = self.passage_lists.lists.row(passage)
         for number, start, length in rows.tolist():
             yield Term(self._vocabulary[number], start, start + length)
+
+
+def _occurrences(*parts: tuple[Ints, TermLists]) -> tuple[Ints, Ints]:
+    """Every occurrence of a term in lists of terms, each list with its owner: owners, numbers."""
+    owners = [np.repeat(own, lists.lists.lengths) for own, lists in parts]
+    numbers = [lists.numbers for _, lists in parts]
+    return np.concatenate(owners).astype(np.int64), np.concatenate(numbers).astype(np.int64)
 
 
 def merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ from rag.commands.options import (
     Until,
     filters_of,
     open_searcher,
+    open_snapshot,
     settings_of,
 )
 
@@ -117,7 +118,7 @@ def terms(
     from index.store import Store
     from rag import printing
 
-    snapshot = Store(settings_of(data, profile).data).open_live()
+    snapshot = open_snapshot(Store(settings_of(data, profile).data))
     glossary = snapshot.glossary
     found = glossary.entries if text is None else glossary.search(text)
     printing.terms(found, top_k, len(glossary.entries), snapshot.version, as_json)
@@ -140,10 +141,10 @@ def evaluate(
     Without files the corpus asks itself, with no labels from anybody: papers by their English
     titles, by a sentence, and by rare terms.
     """
+    from index.questions import read_questions
     from rag import printing_evaluation as printing
     from rag.evaluation import evaluate as run_evaluate
     from rag.printing_building import BuildProgress
-    from rag.questions import read_questions
     from rag.self_evaluation import score_all_own
 
     if files:

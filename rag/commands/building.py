@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.commands.options import Data, Json, Profile, Sources, settings_of
+from rag.commands.stopping import clean_when_terminated
+
+if TYPE_CHECKING:
+    from index.digests import Reading
+    from index.journal import Journal, Recorder
+    from index.settings import BuildOptions
+    from rag.settings import Settings
 
 
 def build(
@@ -22,46 +32,126 @@ def build(
     strict: Annotated[
         bool, typer.Option("--strict", help="Publish nothing if anything could not be read.")
     ] = False,
+    keep_missing: Annotated[
+        bool,
+        typer.Option("--keep-missing", help="Keep papers that are in no source any more."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish a version even if it fails its checks.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Build again whenever a digest changes, until Ctrl-C.")
+    ] = False,
     as_json: Json = False,
+    name: Annotated[
+        str | None, typer.Option("--id", hidden=True, help="Of a build that a service records.")
+    ] = None,
 ) -> None:
     """Read digests and publish a version of the index.
 
     The sources together are the whole corpus: a paper that is in none of them is left out.
-    What has not changed since the live version is carried over.
+    What has not changed since the live version is carried over. Before it is published the
+    new version is checked; one that fails is kept aside, and the live one stays.
     """
-    from index.build import build as run_build
-    from index.build import read_sources
-    from index.plan import make_plan
+    with clean_when_terminated():
+        from index.journal import FOLDER, Journal
+        from index.settings import BuildOptions
+
+        settings = settings_of(data, profile)
+        options = BuildOptions(full, strict, keep_missing, force)
+        if watch:
+            _watch(sources, settings, plan or full)
+            return
+        if plan:
+            _plan(sources, settings, options, as_json)
+            return
+        with _begin(Journal(settings.data / FOLDER), name) as recorder:
+            _build(sources, settings, recorder, options, as_json)
+
+
+def _watch(sources: list[str], settings: Settings, once: bool) -> None:
+    from index.store import Store
+    from rag.commands.watching import watch
+
+    if once:
+        raise typer.BadParameter("goes neither with --plan nor with --full", param_hint="--watch")
+    words = [word for word in sys.argv[1:] if word != "--watch"]
+    watch(sources, [Store(settings.data).forgotten.path], words)
+
+
+def _begin(journal: Journal, name: str | None) -> Recorder:
+    try:
+        return journal.begin(name)
+    except OSError as error:  # no reason not to build
+        reason = (error.strerror or str(error)).lower()
+        typer.echo(f"nonmun: no record is kept in {journal.folder}: {reason}", err=True)
+        return journal.unwritten()
+
+
+def _build(
+    sources: list[str],
+    settings: Settings,
+    recorder: Recorder,
+    options: BuildOptions,
+    as_json: bool,
+) -> None:
+    from index.beside import Beside, pays
+
+    # Before anything that takes time to import: it has as much to load.
+    starts = not options.full and pays(settings.data)
+    with Beside() if starts else nullcontext() as beside:
+        from index.build import build as run_build
+        from index.progress import Both
+        from index.store import Store
+        from rag import printing_building as printing
+
+        def on_read(reading: Reading) -> None:
+            recorder.problems([asdict(problem) for problem in reading.problems])
+
+        with printing.BuildProgress() as bar:
+            built = run_build(
+                sources,
+                Store(settings.data),
+                settings.building(),
+                options,
+                progress=Both(recorder, bar),
+                on_read=on_read,
+                beside=beside,
+            )
+        recorder.done(built.version, asdict(built.report))
+    printing.built(built, as_json)
+
+
+def _plan(sources: list[str], settings: Settings, options: BuildOptions, as_json: bool) -> None:
+    from index.sources import plan_build
     from index.store import Store
     from rag import printing_building as printing
 
-    settings = settings_of(data, profile)
-    store = Store(settings.data)
-    with printing.BuildProgress() as progress:
-        if plan:
-            reading = read_sources(sources, strict, progress)
-            planned = make_plan(reading.papers, store.usable_live())
-        else:
-            built = run_build(
-                sources,
-                store,
-                settings.building(),
-                full=full,
-                strict=strict,
-                progress=progress,
-            )
-    if plan:
-        printing.plan(planned, reading, as_json)
-    else:
-        printing.built(built, as_json)
+    with printing.BuildProgress() as bar:
+        planned, reading = plan_build(sources, Store(settings.data), options, bar)
+    printing.plan(planned, reading, as_json)
 
 
-def versions(data: Data = None, profile: Profile = None, as_json: Json = False) -> None:
-    """List the published versions of the index."""
+def versions(
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="Print the report of its build.")
+    ] = None,
+    data: Data = None,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """List the published versions of the index, or print the report of one."""
+    from index.journal import FOLDER, Journal
     from index.store import Store
-    from rag import printing
+    from rag import printing_versions as printing
 
-    printing.versions(Store(settings_of(data, profile).data).versions(), as_json)
+    folder = settings_of(data, profile).data
+    store = Store(folder)
+    if version is not None:
+        printing.report(store.version(version), as_json)
+        return
+    builds = Journal(folder / FOLDER).all()
+    printing.versions(store.versions(), builds[0] if builds else None, as_json)
 
 
 def rollback(

@@ -11,6 +11,8 @@ import typer
 from rag.bounds import MAX_TOP_K
 
 if TYPE_CHECKING:
+    from index.snapshot import Snapshot
+    from index.store import Store
     from rag.filters import Filters
     from rag.search import Searcher
     from rag.settings import Settings
@@ -64,8 +66,22 @@ def open_searcher(data: Path | None, profile: Path | None) -> tuple[Searcher, Se
     from rag.search import Searcher
 
     settings = settings_of(data, profile)
-    snapshot = Store(settings.data).open_live()
-    return Searcher(snapshot, settings.search, settings.rerank), settings
+    store = Store(settings.data)
+    forgotten = store.forgotten.read()
+    searcher = Searcher(open_snapshot(store), settings.search, settings.rerank, forgotten=forgotten)
+    return searcher, settings
+
+
+def open_snapshot(store: Store) -> Snapshot:
+    """The live version; where it is broken the newest that is not, and a word on standard error.
+
+    Raises:
+        SnapshotError: There is none that can be opened.
+    """
+    opened = store.open_best()
+    if opened.complaint:
+        typer.echo(f"nonmun: {opened.complaint}", err=True)
+    return opened.snapshot
 
 
 def filters_of(

@@ -26,14 +26,13 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         live: What it searches; `live.refresh` was called if it should be ready at once.
         settings: All settings.
     """
-    builds = Builds(live.store.folder, settings.build.sources)
+    builds = Builds(live.store.folder, settings.build.sources, live.refresh)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         live.watch()
         yield
-        live.close()
-        builds.close()
+        live.close()  # a build goes on, and is found by the next service
 
     app: FastAPI = FastAPIOffline(
         title="nonmun",

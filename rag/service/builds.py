@@ -2,139 +2,163 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
-import uuid
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
 
-from rag.errors import BuildRunningError, NoSourcesError
+from index.errors import UnknownBuildError
+from index.journal import FOLDER, Build, BuildState, Journal, Recorder
+from rag.errors import BuildNotRunningError, BuildNotStartedError, NoSourcesError
 
+COMMAND = (sys.executable, "-m", "rag.cli", "build")
 NICE = 10  # searches come first
-KEPT = 20
+CANCEL_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 log = logging.getLogger(__name__)
 
 
-class BuildState(StrEnum):
-    """What has become of a build."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """A build and how far it is; `report` is there when it is done, `error` when it failed."""
-
-    id: str
-    state: BuildState
-    started: datetime
-    finished: datetime | None = None
-    stage: str | None = None
-    index_version: str | None = None
-    error: str | None = None
-    report: dict[str, Any] | None = None
-
-
 class Builds:
-    """Starts `nonmun build` on the sources that the settings name, and watches it."""
+    """Starts `nonmun build` on the sources that the settings name, and reads the journal of it.
 
-    def __init__(self, data: Path, sources: Sequence[str]) -> None:
+    A build goes on when the service ends. The service that is started next finds it there, as
+    it finds those that were started from a shell.
+    """
+
+    def __init__(
+        self, data: Path, sources: Sequence[str], on_done: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            data: The folder of the published versions.
+            sources: What a build reads.
+            on_done: Called, in a thread of its own, when a build has published a version.
+        """
         self._data = data
         self._sources = tuple(sources)
-        self._builds: dict[str, Build] = {}
-        self._process: subprocess.Popen[str] | None = None
-        self._lock = threading.Lock()
+        self._on_done = on_done
+        self._journal = Journal(data / FOLDER)
 
-    def start(self, full: bool = False) -> Build:
+    def start(self, full: bool = False, force: bool = False) -> Build:
         """Start a build.
+
+        Args:
+            full: Compute everything anew.
+            force: Publish a version even if it fails its checks.
 
         Raises:
             NoSourcesError: The settings name no sources.
-            BuildRunningError: One is running already.
+            BuildRunningError: One is running already, started here or from a shell.
+            BuildNotStartedError: It can't be recorded, or the process can't be made.
         """
         if not self._sources:
             raise NoSourcesError("the service was started without build.sources: nothing to read")
-        with self._lock:
-            running = next(
-                (b for b in self._builds.values() if b.state is BuildState.RUNNING), None
-            )
-            if running:
-                raise BuildRunningError(f"build {running.id} is running")
-            printed = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the watcher's
-            command = [sys.executable, "-m", "rag.cli", "build", *self._sources]
-            command += ["--data", str(self._data), "--json", *(["--full"] if full else [])]
-            self._process = subprocess.Popen(  # noqa: S603 - words of ours and of the settings
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-            )
-            with suppress(OSError, AttributeError):  # no such thing on Windows
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
-            build = Build(uuid.uuid4().hex[:12], BuildState.RUNNING, datetime.now(UTC))
-            self._builds[build.id] = build
-            while len(self._builds) > KEPT:
-                del self._builds[next(iter(self._builds))]
+        try:
+            recorder = self._journal.reserve()
+        except OSError as error:
+            raise _not_started(error, f"can't write in {self._journal.folder}: ") from None
+        try:
+            process = self._spawn(recorder, full, force)
+        except OSError as error:
+            refused = _not_started(error)
+            recorder.failed(str(refused))
+            raise refused from None
+        finally:
+            recorder.close()  # the process holds it on
         threading.Thread(
-            target=self._watch,
-            args=(build.id, self._process, printed),
-            name="watch-build",
+            target=self._follow,
+            args=(recorder.build.id, process),
+            name="follow-build",
             daemon=True,
         ).start()
+        return recorder.build
+
+    def get(self, name: str) -> Build:
+        """A build by its id.
+
+        Raises:
+            UnknownBuildError: There is none on record.
+        """
+        build = self._journal.get(name)
+        if build is None:
+            raise UnknownBuildError(f"no build {name[:100]!r} is on record here")
         return build
 
-    def get(self, name: str) -> Build | None:
-        """A build by its id, among the last ones that this process started."""
-        return self._builds.get(name)
+    def all(self) -> list[Build]:
+        """The last builds, newest first."""
+        return self._journal.all()
 
-    def close(self) -> None:
-        """End the build that is running; the live version stays what it is."""
-        process = self._process
-        if process and process.poll() is None:
-            process.terminate()
-            process.wait()
+    def cancel(self, name: str) -> Build:
+        """Stop a build, and wait a little for it to end; the live version stays what it is.
 
-    def _watch(self, name: str, process: subprocess.Popen[str], printed: IO[str]) -> None:
-        """Follow a build's stages on its standard error, then read its report."""
-        complaint = ""
-        for line in process.stderr or ():
-            if line.startswith("nonmun: "):
-                complaint = line.removeprefix("nonmun: ").strip()
-            else:
-                self._change(name, stage=line.split()[0] if line.split() else None)
-        status = process.wait()
-        with printed:
-            printed.seek(0)
-            text = printed.read()
-        finished = datetime.now(UTC)
-        if status:
-            reason = complaint or f"the build ended with status {status}"
-            log.error("build %s failed: %s", name, reason)
-            self._change(name, state=BuildState.FAILED, finished=finished, error=reason)
+        Raises:
+            UnknownBuildError: There is none on record.
+            BuildNotRunningError: It has ended, or its process can't be told from here.
+        """
+        build = self.get(name)
+        told = build.state is BuildState.RUNNING and self._journal.stop(name)
+        if not told:
+            state = self.get(name).state
+            reason = f"build {name} is {state}"
+            if state is BuildState.RUNNING:
+                reason += " in a process that can't be told to stop from here"
+            raise BuildNotRunningError(reason)
+        deadline = time.monotonic() + CANCEL_SECONDS
+        while (build := self.get(name)).state is BuildState.RUNNING:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_LOOK_SECONDS)
+        return build
+
+    def _spawn(self, recorder: Recorder, full: bool, force: bool) -> subprocess.Popen[bytes]:
+        name = recorder.build.id
+        command = [*COMMAND, *self._sources, "--data", str(self._data), "--id", name]
+        command += [*(["--full"] if full else []), *(["--force"] if force else [])]
+        with self._journal.log(name).open("wb") as said:
+            process = subprocess.Popen(  # noqa: S603 - words of ours and of the settings
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                pass_fds=[recorder.fileno()],  # held until the process ends, however it ends
+                start_new_session=True,  # what stops the service in its terminal doesn't stop it
+            )
+        _lower(process.pid)
+        recorder.run_by(process.pid)
+        return process
+
+    def _follow(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Wait for a process to end, and say what became of it."""
+        process.wait()
+        build = self._journal.get(name)
+        if build is None:
             return
-        report = json.loads(text)
-        version = report.pop("version")
-        self._change(
-            name, state=BuildState.DONE, finished=finished, index_version=version, report=report
-        )
+        level = logging.INFO if build.state is BuildState.DONE else logging.WARNING
+        log.log(level, "build %s: %s%s", name, build.state, f": {build.error}" * bool(build.error))
+        if build.state is BuildState.DONE:
+            try:
+                self._on_done()
+            except Exception:  # the service looks for another version by itself too
+                log.exception("what build %s has published can't be served yet", name)
 
-    def _change(self, name: str, **values: Any) -> None:
-        with self._lock:
-            if name in self._builds:
-                self._builds[name] = replace(self._builds[name], **values)
+
+def _lower(pid: int) -> None:
+    """Give a process a low priority."""
+    with suppress(OSError, AttributeError):  # no such thing on Windows
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+    # Where Linux groups processes by session, priorities count within a group only, and this
+    # process begins a group of its own.
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE), encoding="ascii")
+
+
+def _not_started(error: OSError, where: str = "") -> BuildNotStartedError:
+    reason = (error.strerror or str(error)).lower()
+    return BuildNotStartedError(f"the build can't be started: {where}{reason}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from index.errors import NonmunError, SnapshotError
-from index.store import Store
+from index.forgotten import Forgotten
+from index.snapshot import Snapshot
+from index.store import Opened, Store
 from rag.rerank import open_reranker
 from rag.search import Searcher
 from rag.settings import Settings
 
-WATCH_SECONDS = 1.0
-MAX_WATCH_SECONDS = 30.0
+WATCH_SECONDS = 0.25
+RETRY_SECONDS = 15.0  # for a version that can't be opened
 _WARM_UP = "warm up 준비"
 
 log = logging.getLogger(__name__)
@@ -22,7 +25,8 @@ class Live:
     """Holds the searcher of the live version.
 
     A request takes the searcher once and keeps it to its end, so that it never sees half of
-    two versions; a version that was replaced is closed when the last request lets it go.
+    two versions; a version that was replaced is closed when the last request lets it go. What
+    is forgotten while a version is served is gone with the next request.
     """
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -30,6 +34,10 @@ class Live:
         self._settings = settings
         self._reranker = open_reranker(settings.rerank)  # one for all versions
         self._searcher: Searcher | None = None
+        self._forgotten: Forgotten | None = None
+        self._trouble: str | None = None
+        self._complaint: str | None = None  # why what is forgotten is as it was last known
+        self._changing = threading.Lock()
         self._stop = threading.Event()
         self._opening = threading.Lock()
 
@@ -40,45 +48,107 @@ class Live:
         Raises:
             SnapshotError: None could be opened yet.
         """
-        if self._searcher is None:
+        searcher = self._searcher
+        if searcher is None:
             raise SnapshotError(f"no index in {self.store.folder} can be served yet")
-        return self._searcher
+        forgotten = self._read_forgotten()
+        if searcher.forgotten == forgotten:
+            return searcher
+        with self._changing:
+            # Another version may be served by now; it is not to be lost.
+            self._searcher = (self._searcher or searcher).with_forgotten(forgotten)
+            return self._searcher
+
+    @property
+    def trouble(self) -> str | None:
+        """Why another version than the live one is served, if one is."""
+        return self._trouble
 
     def refresh(self) -> None:
         """Open the live version if it is not the one that is served.
+
+        Where nothing is served yet and the live version is broken, the newest that is not is
+        served instead.
 
         Raises:
             NonmunError: It can't be opened; what was served before goes on.
         """
         with self._opening:
-            version = self.store.live()
             served = self._searcher
+            version = self.store.live()
             if served and served.snapshot.version == version:
+                self._trouble = None
                 return
-            searcher = Searcher(
-                self.store.open_live(), self._settings.search, self._settings.rerank, self._reranker
-            )
-            searcher.search(_WARM_UP)  # the first query loads the encoder and the analyser
-            self._searcher = searcher
-            if served:
-                log.info("version %s is served from now on", searcher.snapshot.version)
+            try:
+                snapshot, trouble = self._open(served)
+                searcher = self._warm(snapshot, served)
+            except NonmunError as error:
+                if served:
+                    self._trouble = f"{error}; version {served.snapshot.version} is still served"
+                raise
+            with self._changing:
+                self._searcher = searcher
+            self._trouble = trouble
+            if trouble:
+                log.error("%s", trouble)
+            elif served:
+                log.info("version %s is served from now on", snapshot.version)
+
+    def _open(self, served: Searcher | None) -> Opened:
+        return Opened(self.store.open_live(), None) if served else self.store.open_best()
+
+    def _warm(self, snapshot: Snapshot, served: Searcher | None) -> Searcher:
+        """What searches a snapshot, its first query behind it: that loads what all need."""
+        if served:
+            snapshot.borrow(served.snapshot)
+        searcher = Searcher(
+            snapshot,
+            self._settings.search,
+            self._settings.rerank,
+            self._reranker,
+            self._read_forgotten(),
+        )
+        searcher.search(_WARM_UP)
+        return searcher
 
     def watch(self) -> None:
-        """Refresh every second, in a thread of its own, until `close`."""
+        """Refresh four times a second, in a thread of its own, until `close`."""
         threading.Thread(target=self._watch, name="watch-live", daemon=True).start()
 
     def close(self) -> None:
         """Stop watching."""
         self._stop.set()
 
+    def _read_forgotten(self) -> Forgotten:
+        """What is forgotten; what was last known if the list can't be read any more.
+
+        Raises:
+            SnapshotError: It can't be read and never was.
+        """
+        try:
+            self._forgotten, self._complaint = self.store.forgotten.read(), None
+        except SnapshotError as error:
+            if self._forgotten is None:
+                raise
+            with self._changing:
+                if str(error) != self._complaint:
+                    self._complaint = str(error)
+                    log.error("what is forgotten is as it was: %s", error)
+        return self._forgotten
+
     def _watch(self) -> None:
-        wait = WATCH_SECONDS
-        while not self._stop.wait(wait):
+        failed: str | None = None
+        again = 0.0
+        while not self._stop.wait(WATCH_SECONDS):
+            version: str | None = None
             try:
+                version = self.store.live()
+                if version == failed and time.monotonic() < again:
+                    continue
                 self.refresh()
-                wait = WATCH_SECONDS
+                failed = None
             # Whatever goes wrong, the version that is served goes on, and it is tried again.
             except Exception as error:
                 known = isinstance(error, NonmunError)
                 log.error("can't serve the live version: %s", error, exc_info=not known)
-                wait = min(wait * 2, MAX_WATCH_SECONDS)
+                failed, again = version, time.monotonic() + RETRY_SECONDS

@@ -12,9 +12,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from index.errors import NonmunError, SnapshotError, UnknownVersionError
-from rag.errors import (
+from index.errors import (
     BuildRunningError,
+    NonmunError,
+    SnapshotError,
+    UnknownBuildError,
+    UnknownVersionError,
+)
+from rag.errors import (
+    BuildNotRunningError,
+    BuildNotStartedError,
     LegsFailedError,
     NoSourcesError,
     QueryError,
@@ -30,7 +37,10 @@ log = logging.getLogger(__name__)
 _STATUS: dict[type[NonmunError], HTTPStatus] = {
     QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPaperError: HTTPStatus.NOT_FOUND,
+    UnknownBuildError: HTTPStatus.NOT_FOUND,
     BuildRunningError: HTTPStatus.CONFLICT,
+    BuildNotRunningError: HTTPStatus.CONFLICT,
+    BuildNotStartedError: HTTPStatus.SERVICE_UNAVAILABLE,
     NoSourcesError: HTTPStatus.CONFLICT,
     UnknownVersionError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,

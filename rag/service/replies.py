@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from index import papers, store
+from index import journal, papers, store
 from rag.answer import Asked
 from rag.search import Found, Hit
 from rag.service import schemas
@@ -94,3 +96,29 @@ def version(record: store.Version) -> schemas.Version:
         bytes=record.size,
         encoder=record.manifest.fingerprint,
     )
+
+
+def build_fields(build: journal.Build) -> dict[str, Any]:
+    """What all replies say of a build."""
+    progress = build.progress
+    return {
+        "id": build.id,
+        "state": build.state,
+        "started": build.started,
+        "finished": build.finished,
+        "stage": build.stage,
+        "progress": progress and schemas.BuildProgress(**asdict(progress)),
+        "index_version": build.index_version,
+        "error": build.error,
+    }
+
+
+def build_reply(build: journal.Build) -> schemas.Build:
+    """A build with all that is known of it."""
+    problems = [schemas.BuildProblem.model_validate(one) for one in build.problems]
+    return schemas.Build(**build_fields(build), problems=problems, report=build.report)
+
+
+def builds_reply(builds: Sequence[journal.Build]) -> schemas.BuildsReply:
+    """A list of builds."""
+    return schemas.BuildsReply(builds=[schemas.BuildRow(**build_fields(one)) for one in builds])

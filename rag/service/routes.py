@@ -6,7 +6,7 @@ import hmac
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -18,7 +18,7 @@ from rag.errors import UnknownPaperError
 from rag.legs import Status
 from rag.search import Searcher
 from rag.service import replies, schemas
-from rag.service.builds import Build, Builds
+from rag.service.builds import Builds
 from rag.service.live import Live
 from rag.service.problems import MEDIA_TYPE, problem
 from rag.settings import Settings
@@ -34,7 +34,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     503: {**_PROBLEM, "description": "No index can be served"},
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {**_PROBLEM, "description": "There is no such paper or version"}
+    404: {**_PROBLEM, "description": "There is no such paper, version or build"}
 }
 NOT_ALLOWED: dict[int | str, dict[str, Any]] = {
     401: {**_PROBLEM, "description": "The admin key is missing or wrong"},
@@ -130,7 +130,7 @@ def get_similar(
 @v1.get("/papers/{paper:path}", tags=["papers"], responses=NOT_FOUND)
 def get_paper(paper: str, searcher: Searching) -> schemas.PaperReply:
     """Read a paper's whole summary."""
-    row = searcher.snapshot.row_of(paper)
+    row = searcher.row_of(paper)
     if row is None:
         raise UnknownPaperError(f"no paper {paper[:100]!r} here")
     return replies.paper_reply(searcher.snapshot.paper(row), searcher.snapshot.version)
@@ -161,26 +161,45 @@ def post_activate(version: str, live: Annotated[Live, Depends(_live)]) -> schema
     tags=["index"],
     status_code=202,
     dependencies=[Depends(_admin)],
-    responses={**NOT_ALLOWED, 409: {**_PROBLEM, "description": "One is running, or no sources"}},
+    responses={
+        **NOT_ALLOWED,
+        409: {**_PROBLEM, "description": "One is running, or no sources"},
+        503: {**_PROBLEM, "description": "It can't be started, such as on a full disk"},
+    },
 )
 def post_build(
     builds: Annotated[Builds, Depends(_builds)],
     response: Response,
     asked: schemas.BuildRequest | None = None,
-) -> Build:
+) -> schemas.Build:
     """Build the sources that the settings name; the service goes on meanwhile."""
-    build = builds.start(asked.full if asked else False)
+    asked = asked or schemas.BuildRequest()
+    build = builds.start(asked.full, asked.force)
     response.headers["Location"] = f"/v1/index/builds/{build.id}"
-    return build
+    return replies.build_reply(build)
+
+
+@v1.get("/index/builds", tags=["index"])
+def get_builds(builds: Annotated[Builds, Depends(_builds)]) -> schemas.BuildsReply:
+    """List the last builds, newest first."""
+    return replies.builds_reply(builds.all())
 
 
 @v1.get("/index/builds/{build}", tags=["index"], responses=NOT_FOUND)
-def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> Build:
+def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schemas.Build:
     """Tell how far a build is."""
-    found = builds.get(build)
-    if found is None:
-        raise HTTPException(404, f"no build {build[:100]!r} was started here")
-    return found
+    return replies.build_reply(builds.get(build))
+
+
+@v1.post(
+    "/index/builds/{build}/cancel",
+    tags=["index"],
+    dependencies=[Depends(_admin)],
+    responses={**NOT_FOUND, **NOT_ALLOWED, 409: {**_PROBLEM, "description": "It is not running"}},
+)
+def post_cancel(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schemas.Build:
+    """Stop a build; what is served stays."""
+    return replies.build_reply(builds.cancel(build))
 
 
 @operations.get("/healthz")
@@ -194,15 +213,15 @@ def get_ready(live: Annotated[Live, Depends(_live)]) -> Any:
     """Tell whether a search works, by searching."""
     try:
         searcher = live.searcher
+        live.store.forgotten.read()  # requests go on with what was known
         found = searcher.search("ready?", 1, 1)
     except NonmunError as error:
         return problem(503, str(error))
     failed = sorted(leg for leg, status in found.legs.items() if status is Status.FAILED)
     if failed:
         return problem(503, f"legs that failed: {', '.join(failed)}")
-    return JSONResponse(
-        schemas.Health(status="ready", index_version=searcher.snapshot.version).model_dump()
-    )
+    version = searcher.snapshot.version
+    return schemas.Health(status="ready", index_version=version, trouble=live.trouble)
 
 
 @operations.get("/", include_in_schema=False)

@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from index.journal import BuildState
 from index.papers import MAX_VOTES, Source
 from index.scoring import Leg
 from rag.answer import Answer
@@ -198,6 +199,50 @@ class BuildRequest(Request):
     """How to build; what is read is a setting."""
 
     full: bool = Field(False, description="Compute everything anew, carry nothing over")
+    force: bool = Field(False, description="Publish a version even if it fails its checks")
+
+
+class BuildProgress(BaseModel):
+    """How far a stage of a build is, in steps."""
+
+    done: int
+    total: int
+    rate: float | None = Field(description="Steps a second; null before the first")
+    left_s: float | None = Field(description="Seconds left of the stage; null before the first")
+
+
+class BuildRow(BaseModel):
+    """A build in the list of all."""
+
+    id: str
+    state: BuildState
+    started: dt.datetime
+    finished: dt.datetime | None
+    stage: str | None = Field(description="The current one, or the last")
+    progress: BuildProgress | None = Field(description="Of the stage; null where it is one step")
+    index_version: str | None = Field(description="What it has published")
+    error: str | None = Field(description="Why it failed or died")
+
+
+class BuildProblem(BaseModel):
+    """What could not be read, and why."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
+class Build(BuildRow):
+    """A build and how far it is."""
+
+    problems: list[BuildProblem] = Field(description="As far as the digests were read")
+    report: dict[str, Any] | None = Field(description="Of one that is done")
+
+
+class BuildsReply(BaseModel):
+    """The last builds, newest first."""
+
+    builds: list[BuildRow]
 
 
 class Version(BaseModel):
@@ -224,6 +269,9 @@ class Health(BaseModel):
 
     status: str
     index_version: str | None = None
+    trouble: str | None = Field(
+        None, description="Why another version than the live one is served, if one is"
+    )
 
 
 class Refusal(BaseModel):

@@ -14,6 +14,7 @@ import pytest
 
 from index import build as build_module
 from index.build import Built, build
+from index.checks import Checked, Quality
 from index.digests import read_digests
 from index.encoders import Basis, LateKind, LateSettings, Tokens, Vectors
 from index.encoders.universal import UniversalEncoder
@@ -23,7 +24,7 @@ from index.learned import Facts
 from index.manifest import LAYOUT
 from index.plan import make_plan
 from index.scoring import Query
-from index.settings import BuildSettings, LearnSettings, Weights
+from index.settings import BuildOptions, BuildSettings, LearnSettings, Weights
 from index.snapshot import Snapshot
 from index.store import Store
 
@@ -152,7 +153,9 @@ class _CountingEncoder(UniversalEncoder):
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> _CountingEncoder:
+    """The encoder of builds whose checks ask nothing."""
     encoder = _CountingEncoder()
+    monkeypatch.setattr(build_module, "check", lambda *_: Checked(Quality(), ()))
     monkeypatch.setattr(build_module, "open_encoder", lambda _: encoder)
     return encoder
 
@@ -172,7 +175,7 @@ def test_only_new_texts_are_encoded(
     assert counting.encoded == ["이 문장만 바뀌었다."]
     assert (built.report.encoded, built.report.carried) == (1, 5)
     counting.encoded.clear()
-    build([digests], store, settings, full=True)
+    build([digests], store, settings, BuildOptions(full=True))
     assert len(counting.encoded) == 3 + 1 + 3
 
 
@@ -211,13 +214,13 @@ def test_a_build_in_steps_finds_the_same_papers_as_a_full_one(
 def test_a_plan_names_what_was_added_changed_and_removed(store: Store, digests: Path) -> None:
     build([digests], store)
     live = store.open_live()
-    unchanged = make_plan(read_digests([digests]).papers, live)
+    unchanged = make_plan(read_digests([digests]).papers, live.papers())
     assert (unchanged.added, unchanged.changed, unchanged.removed) == ((), (), ())
     assert unchanged.unchanged == 3
     _write(digests, 4, "새 논문")
     _write(digests, 2, "바뀐 글")
     (digests / "2024-05-01.md").unlink()
-    plan = make_plan(read_digests([digests]).papers, live)
+    plan = make_plan(read_digests([digests]).papers, live.papers())
     assert plan.added == ("2405.00004",)
     assert plan.changed == ("2405.00002",)
     assert plan.removed == ("2405.00001",)
@@ -228,7 +231,7 @@ def test_moving_a_paper_within_its_file_is_no_change(store: Store, digests: Path
     build([digests], store)
     path = digests / "2024-05-02.md"
     path.write_text("\n\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
-    plan = make_plan(read_digests([digests]).papers, store.open_live())
+    plan = make_plan(read_digests([digests]).papers, store.open_live().papers())
     assert plan.changed == ()
     build([digests], store)
     section = store.open_live().paper(1).sections[0]
@@ -241,7 +244,7 @@ def test_strict_publishes_nothing_when_something_could_not_be_read(
 ) -> None:
     (digests / "broken.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SourceError, match=r"broken\.md"):
-        build([digests], store, strict=True)
+        build([digests], store, options=BuildOptions(strict=True))
     assert store.live() is None
     built = build([digests], store)
     assert len(built.reading.problems) == 1
@@ -321,13 +324,21 @@ def test_a_store_can_be_moved(store: Store, digests: Path, tmp_path: Path) -> No
     assert Store(tmp_path / "moved").open_live().version == built.version
 
 
-def test_the_report_of_a_build_with_nothing_new_is_kept(store: Store, digests: Path) -> None:
-    one = build([digests], store)
+def test_a_build_with_nothing_new_leaves_the_version_and_its_report(
+    store: Store, digests: Path, counting: _CountingEncoder
+) -> None:
+    first = build([digests], store)
+    files = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    counting.encoded.clear()
     (digests / "broken.md").write_bytes(b"\xff\xfe\x00")
-    other = build([digests], store)
-    assert one.version == other.version
-    (version,) = store.versions()
-    assert [problem["file"] for problem in version.report["problems"]] == ["broken.md"]
+    again = build([digests], store)
+    assert (first.new, again.new) == (True, False)
+    assert again.version == first.version
+    assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")} == files
+    assert counting.encoded == []
+    assert [problem["file"] for problem in again.report.problems] == ["broken.md"]
+    assert (again.report.encoded, again.report.carried) == (0, first.report.passages)
+    assert (again.report.papers, again.report.learned) == (3, first.report.learned)
 
 
 def test_a_name_finds_the_papers_of_an_author(store: Store, samples: Path) -> None:
@@ -365,8 +376,9 @@ class TestLearning:
         assert said["weights"] == store.open_live().learned.weights.as_json()
         assert set(said) == {"weights", "map", *asdict(Facts())}
         (version,) = store.versions()
-        assert version.report["learned"] == said
-        assert version.report["relearning_pays"] is False
+        assert version.report
+        assert version.report.learned == said
+        assert not version.report.relearning_pays
 
     def test_few_papers_leave_the_weights_and_the_vectors_alone(
         self, store: Store, corpus: Path
@@ -395,12 +407,13 @@ class TestLearning:
         assert self._learned(built) == learned
         assert built.report.learned["papers"] == 8
         (version, _) = sorted(store.versions(), key=lambda one: not one.live)
-        assert version.report["relearning_pays"] is True
+        assert version.report
+        assert version.report.relearning_pays
 
     def test_a_full_build_learns_anew(self, store: Store, corpus: Path) -> None:
         learned = self._learned(build([corpus], store))
         _write_many(corpus, 10)
-        built = build([corpus], store, full=True)
+        built = build([corpus], store, options=BuildOptions(full=True))
         assert self._learned(built) != learned
         assert (built.report.carried, built.report.learned["papers"]) == (0, 10)
         assert not built.report.relearning_pays
@@ -461,12 +474,11 @@ class TestLearning:
             assert after.row_of(before.ids[row]) == row
             pairs = list(zip(before.passages_of(row), after.passages_of(row), strict=True))
             pairs.append((before.manifest.passages + row, after.manifest.passages + row))
+            old, new = before.token_texts, after.token_texts
+            assert old is not None
+            assert new is not None
             for one, other in pairs:
-                old, new = before.coded(one), after.coded(other)
-                assert old is not None
-                assert new is not None
-                assert old.codes.tolist() == new.codes.tolist()
-                assert old.spans.tolist() == new.spans.tolist()
+                assert old.row(one).tolist() == new.row(other).tolist()
 
     def test_weights_that_were_learned_are_kept_too(
         self, store: Store, corpus: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
+from index.arrays import Ragged
 from index.encoders.base import Basis, Tokens
 from index.late import MOST_TOKENS, Coded, LateIndex, LateQuery, TokenSpace
 
@@ -73,6 +74,11 @@ def some_texts(count: int) -> list[str]:
     return [" ".join(map(str, random.integers(0, 50, 12))) for _ in range(count)]
 
 
+def write(texts: Sequence[Coded], folder: Path) -> None:
+    rows = [np.column_stack([text.codes, text.spans]) for text in texts]
+    LateIndex.write(Ragged.of(rows, np.zeros((0, 3), np.uint16)), folder)
+
+
 class Corpus(NamedTuple):
     """An index, and what it was written from."""
 
@@ -100,7 +106,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         codes = random.integers(0, CENTROIDS, length).astype(np.uint16)
         texts.append(Coded(codes, np.stack([starts, starts + 2], 1).astype(np.uint16)))
     folder = tmp_path_factory.mktemp("late")
-    LateIndex.write(texts, folder)
+    write(texts, folder)
     return Corpus(make_space(), LateIndex.open(folder), texts)
 
 
@@ -369,12 +375,12 @@ class TestIndex:
             assert found.spans.tolist() == spans.tolist()
 
     def test_an_index_of_nothing_can_be_opened(self, tmp_path: Path) -> None:
-        LateIndex.write([], tmp_path)
+        write([], tmp_path)
         assert len(LateIndex.open(tmp_path)) == 0
 
     def test_an_index_of_empty_texts_can_be_asked(self, tmp_path: Path) -> None:
         empty = Coded(np.zeros(0, np.uint16), np.zeros((0, 2), np.uint16))
-        LateIndex.write([empty, empty], tmp_path)
+        write([empty, empty], tmp_path)
         index = LateIndex.open(tmp_path)
         query, _, _ = ask(make_space())
         found = index.scores(query, [[0], [0, 1]], [1, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from index.leases import is_taken, share, take
+from index.leases import is_open_in, is_taken, share, take
 
 
 def test_many_may_share_and_then_none_can_take(tmp_path: Path) -> None:
@@ -69,3 +70,14 @@ def test_a_child_that_is_given_the_handle_shares_the_hold(tmp_path: Path) -> Non
     assert is_taken(path)
     process.communicate(b"")
     assert not is_taken(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Linux tells")
+def test_a_process_has_a_file_open_until_it_closes_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert not is_open_in(path, os.getpid())
+    with take(path) or pytest.fail("nobody holds it"):
+        assert is_open_in(path, os.getpid())
+        assert not is_open_in(path, os.getppid())
+        assert not is_open_in(path, 2**22 + 1)  # more than there can be
+    assert not is_open_in(path, os.getpid())

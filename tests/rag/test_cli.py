@@ -130,7 +130,7 @@ class TestBuild:
         for stage in ("read", "analyse", "encode", "publish"):
             assert stage in run.err
         assert run("build", digest.parent, "--data", tmp_path / "data") == 0
-        assert "(0 encoded, 1 carried over)" in run.out
+        assert "nothing new: version" in run.out
 
     def test_a_plan_changes_nothing(self, run: Run, digest: Path, tmp_path: Path) -> None:
         assert run("build", digest.parent, "--data", tmp_path / "data", "--plan") == 0
@@ -179,10 +179,15 @@ class TestBuild:
         data = tmp_path / "data"
         run("build", samples, "--data", data)
         before = Store(data).live()
-        assert run("build", digest, "--data", data) == 0
+        assert run("build", digest, "--data", data) == 1
+        assert "1 paper, the live version has 45" in run.err
+        assert "--force" in run.err
+        assert Store(data).live() == before
+        assert run("build", digest, "--data", data, "--force") == 0
         assert f"nonmun rollback {before}" in run.out
         assert run("build", digest, "--data", data) == 0
         assert "rollback" not in run.out
+        assert "nothing new" in run.out
 
     def test_a_corpus_that_has_outgrown_what_was_learned_is_told(
         self, run: Run, digest: Path, tmp_path: Path, samples: Path
@@ -305,6 +310,7 @@ class TestHelp:
             "eval",
             "versions",
             "rollback",
+            "forget",
         ):
             assert f"\n  {command} " in run.out
             other = run.out

@@ -12,9 +12,10 @@ from typing import Any
 import ir_measures
 import pytest
 
+from index.errors import QuestionsError
+from index.questions import read_questions
 from rag import printing_evaluation
 from rag.answer import ask
-from rag.errors import QuestionsError
 from rag.evaluation import (
     Intervals,
     Scores,
@@ -24,7 +25,6 @@ from rag.evaluation import (
     topical_scores,
 )
 from rag.intervals import Interval, interval
-from rag.questions import read_questions
 from rag.search import Searcher
 from rag.settings import AnswerGroup
 

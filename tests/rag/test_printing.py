@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from index.build import Built, Report
+from index.build import Built
 from index.digests import Reading
 from index.glossary import Entry
+from index.report import Report
 from index.scoring import Leg, Query
 from rag import printing, printing_building
 from rag.legs import Legs, Status
@@ -54,11 +55,11 @@ class TestLearned:
     def test_what_was_learned_is_a_line(
         self, capsys: Capture, learned: dict[str, Any], expected: str | None
     ) -> None:
-        _, *lines = _built(capsys, Report("", papers=4400, learned=learned))
+        _, *lines = _built(capsys, Report(papers=4400, learned=learned))
         assert lines == ([expected] if expected else [])
 
     def test_a_corpus_that_has_grown_is_told_how_to_learn_again(self, capsys: Capture) -> None:
-        report = Report("", papers=6000, learned=LEARNED, relearning_pays=True)
+        report = Report(papers=6000, learned=LEARNED, relearning_pays=True)
         *_, learned, grown = _built(capsys, report)
         assert learned.startswith("learned from 4,342 papers: ")
         assert grown == (
@@ -69,7 +70,7 @@ class TestLearned:
 
 def _built(capsys: Capture, report: Report) -> list[str]:
     reading = Reading(files=1, entries=1, papers=(), remarks=())
-    printing_building.built(Built("v", Path(), report, reading), as_json=False)
+    printing_building.built(Built("v", Path(), report, reading, new=True), as_json=False)
     return capsys.readouterr().out.splitlines()
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
-from index.settings import BuildSettings, LearnSettings, Weights
+from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
 from rag.settings import Settings, WeightsGroup, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +51,26 @@ def test_the_default_profile_names_every_setting() -> None:
 
 def test_what_a_build_computes_with_has_the_same_defaults_in_the_index() -> None:
     assert Settings().building() == BuildSettings()
+
+
+def test_what_a_version_has_to_pass_has_the_same_defaults_in_the_index() -> None:
+    assert Settings().build.checks() == CheckSettings()
+
+
+def test_what_a_version_has_to_pass_is_set_by_a_profile(tmp_path: Path) -> None:
+    text = "build: {least_kept: 0.9, golden_tolerance: 0.1, golden: q.jsonl, keep: 2}\n"
+    group = load_settings(_profile(tmp_path, text)).build
+    assert group.checks() == CheckSettings(0.9, 0.1, "q.jsonl")
+    assert group.keep == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("keep", 0), ("keep", 1001), ("least_kept", 1.1), ("golden_tolerance", -0.1)],
+)
+def test_what_a_build_can_not_be_set_to(tmp_path: Path, name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=f"build.{name}.*{value}"):
+        load_settings(_profile(tmp_path, f"build: {{{name}: {value}}}\n"))
 
 
 def test_every_weight_that_a_build_learns_can_be_set() -> None:

@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import signal
 import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from rag.cli import main; main()"]
-
-
-class Service:
-    """A running `nonmun serve`."""
-
-    def __init__(self, data: Path) -> None:
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--data", str(data), "--port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "NONMUN_PROFILE": ""},
-        )
-        assert self.process.stdout
-        self.greeting = self.process.stdout.readline()
-        found = re.search(r"http://\S+", self.greeting)
-        assert found, self.process.communicate(timeout=10)
-        self.url = found.group()
-
-    def search(self, query: str) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/v1/search",
-            json.dumps({"query": query}).encode(),
-            {"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=20) as reply:
-            return json.load(reply)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+from index.journal import BuildState, Journal
+from tests.services import COMMAND, Service
 
 
 def _write(folder: Path, text: str) -> None:
@@ -75,11 +40,8 @@ def digests(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(digests: Path, tmp_path: Path) -> Iterator[Service]:
     _build(digests, tmp_path / "data")
-    running = Service(tmp_path / "data")
-    yield running
-    if running.process.poll() is None:
-        running.process.kill()
-        running.process.wait()
+    with Service(tmp_path / "data") as running:
+        yield running
 
 
 def test_it_greets_with_its_address_and_stops_when_told(service: Service) -> None:
@@ -125,7 +87,10 @@ def test_a_build_is_taken_up_while_clients_ask(
     assert service.stop() == 0
 
 
-def test_a_build_that_is_stopped_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("told", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_build_that_is_stopped_leaves_nothing_and_says_so(
+    tmp_path: Path, told: signal.Signals, status: int
+) -> None:
     samples = Path(__file__).parents[2] / "index" / "samples"
     process = subprocess.Popen(
         [*COMMAND, "build", str(samples), "--data", str(tmp_path / "data")],
@@ -135,10 +100,12 @@ def test_a_build_that_is_stopped_leaves_nothing_and_says_so(tmp_path: Path) -> N
     assert process.stderr
     for line in process.stderr:
         if line.startswith("analyse"):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(told)
             break
     rest = process.stderr.read()
-    assert process.wait(timeout=20) == 130
-    assert "nonmun: stopped" in rest
+    assert process.wait(timeout=20) == status
+    assert rest.splitlines()[-1] == "nonmun: stopped"
     assert "Traceback" not in rest
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["build.lock"]
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"build.lock", "builds"}
+    (build,) = Journal(tmp_path / "data" / "builds").all()
+    assert (build.state, build.stage) == (BuildState.CANCELLED, "analyse")

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from index.digests import Problem, Severity
+from index.digests import Severity
 from index.digests.markdown import parse_date, read_markdown, split_lines
 from index.papers import Paper, paper_id
 
@@ -74,11 +74,10 @@ def test_without_a_date_in_the_header_the_file_name_has_it(header: str, file: st
 def test_a_paper_without_a_date_is_kept_and_reported(header: str) -> None:
     [paper], [remark] = read_markdown(header + HEADING + TEXT, "papers.md")
     assert (paper.id, paper.date, paper.dates) == ("2407.00001", None, ())
-    assert remark == Problem(
-        "papers.md",
-        1 + header.count("\n"),
-        "no date for “작은 모델”: neither a heading nor the file's name has one",
+    assert remark.reason == (
+        "no date for “작은 모델”: neither a heading nor the file's name has one"
     )
+    assert (remark.file, remark.line) == ("papers.md", 1 + header.count("\n"))
 
 
 def test_an_impossible_date_is_reported_and_the_file_name_stands_in() -> None:
@@ -164,7 +163,7 @@ def test_votes(line: str, votes: int | None) -> None:
 def test_votes_that_are_no_number_are_reported(value: str) -> None:
     [paper], remarks = read_markdown(f"{HEAD}Vote: {value}\n\n{TEXT}", "a.md")
     assert paper.votes is None
-    assert remarks == [Problem("a.md", 5, f"votes should be a number or “-”, not “{value}”")]
+    assert list(map(str, remarks)) == [f"a.md:5: votes should be a number or “-”, not “{value}”"]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +243,7 @@ def test_a_heading_without_a_title_is_reported_and_the_id_stands_in() -> None:
     [paper], remarks = read_markdown(text, "a.md")
     assert paper.title == "2407.00001"
     reason = "the heading has no title; 2407.00001 stands in for it"
-    assert remarks == [Problem("a.md", 3, reason)]
+    assert list(map(str, remarks)) == [f"a.md:3: {reason}"]
 
 
 # Sections
@@ -336,7 +335,7 @@ def test_an_empty_section_is_noted() -> None:
     [paper], remarks = read_markdown(f"{HEAD}- **방법**:\n- **결과**: 좋다.\n", "a.md")
     assert [section.name for section in paper.sections] == ["결과"]
     reason = "the section “방법” of “작은 모델” is empty"
-    assert remarks == [Problem("a.md", 3, reason, Severity.NOTE)]
+    assert [(str(r), r.severity) for r in remarks] == [(f"a.md:3: {reason}", Severity.NOTE)]
 
 
 # LaTeX

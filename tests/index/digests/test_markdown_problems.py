@@ -43,7 +43,8 @@ def test_a_broken_heading_is_reported_and_costs_no_neighbour(heading: str) -> No
     ]
     shown = heading.removeprefix("###").strip()[:80]
     reason = f"a paper's heading should be “### [title](url)”, this is “### {shown}”"
-    assert problem == Problem("a.md", 7, f"{reason}; the paper is left out")
+    assert str(problem) == f"a.md:7: {reason}; the paper is left out"
+    assert problem.severity is Severity.PROBLEM
     reason = "2 lines outside of any paper"
     assert note == Problem("a.md", 9, reason, Severity.NOTE)
 
@@ -55,7 +56,8 @@ def test_a_paper_without_sections_is_reported_and_costs_no_neighbour(body: str) 
     papers, remarks = read_markdown(HEAD + body + OTHER, "a.md")
     assert ids(papers) == ["2407.00002"]
     reason = "no summary under “작은 모델”; the paper is left out"
-    assert [r for r in remarks if r.severity is Severity.PROBLEM] == [Problem("a.md", 3, reason)]
+    found = [str(r) for r in remarks if r.severity is Severity.PROBLEM]
+    assert found == [f"a.md:3: {reason}"]
 
 
 def test_text_above_the_first_heading_is_noted() -> None:

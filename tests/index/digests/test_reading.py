@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from index.digests import Problem, Reading, Severity, read_digests, reading
+from index.digests.reading import read_file
+from index.digests.sources import DigestFile
 from index.papers import Paper, Run, Section, Source, locate
 
 HEADING = "### [작은 모델](https://arxiv.org/abs/2407.00001)\n"
@@ -296,3 +298,98 @@ def test_text_between_runs_is_located_at_what_stands_between_them() -> None:
     assert locate(runs, whole, 10, 12) == Source("a", 123, 140)
     assert locate(runs, whole, 0, 12) == Source("a", 100, 140)
     assert locate((), whole, 3, 5) == whole
+
+
+class TestWhileTheyAreWritten:
+    """Somebody writes the digests while they are read."""
+
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("index.digests.reading._PAUSE_S", 0)
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for day in (1, 2, 3):
+            _write_day(tmp_path, day, "처음 글이다.")
+        return tmp_path
+
+    def _disturb(self, monkeypatch: pytest.MonkeyPatch, change: Callable[[int], None]) -> list[str]:
+        """Call `change` with the number of the file that was just read; give what was read."""
+        names: list[str] = []
+
+        def read(file: DigestFile) -> tuple[list[Paper], list[Problem]]:
+            found = read_file(file)
+            names.append(file.name)
+            change(len(names))
+            return found
+
+        monkeypatch.setattr("index.digests.reading.read_file", read)
+        return names
+
+    def test_what_was_changed_is_read_again_and_nothing_else(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def change(number: int) -> None:
+            if number == 3:
+                _write_day(folder, 1, "나중 글이다. 더 길다.")
+
+        names = self._disturb(monkeypatch, change)
+        reading = read_digests([folder])
+        assert reading.papers[0].sections[0].text == "나중 글이다. 더 길다."
+        assert names == ["2024-05-01.md", "2024-05-02.md", "2024-05-03.md", "2024-05-01.md"]
+        assert reading.remarks == ()
+
+    def test_a_file_that_is_moved_is_neither_lost_nor_read_twice(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def change(number: int) -> None:
+            if number == 1:  # behind what was listed
+                (folder / "2024-05-03.md").rename(folder / "2024-04-30.md")
+
+        self._disturb(monkeypatch, change)
+        reading = read_digests([folder])
+        assert sorted(paper.id for paper in reading.papers) == [
+            f"2405.0000{day}" for day in (1, 2, 3)
+        ]
+        assert reading.entries == 3
+        assert reading.problems == ()
+
+    def test_files_that_come_and_go_are_as_they_are_at_the_end(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def change(number: int) -> None:
+            if number == 3:
+                (folder / "2024-05-02.md").unlink()
+                _write_day(folder, 4, "새 글이다.")
+
+        self._disturb(monkeypatch, change)
+        reading = read_digests([folder])
+        assert [paper.id for paper in reading.papers] == ["2405.00001", "2405.00003", "2405.00004"]
+        assert reading.files == 3
+        assert reading.problems == ()
+
+    def test_files_that_never_come_to_rest_are_a_problem(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._disturb(monkeypatch, lambda number: _write_day(folder, 1, f"{'길' * number}."))
+        (problem,) = read_digests([folder]).problems
+        assert "still being written" in problem.reason
+
+    def test_progress_ends_where_it_should(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def change(number: int) -> None:
+            if number == 3:
+                _write_day(folder, 1, "나중 글이다. 더 길다.")
+
+        self._disturb(monkeypatch, change)
+        seen: list[tuple[int, int]] = []
+        read_digests([folder], lambda done, total: seen.append((done, total)))
+        assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def _write_day(folder: Path, day: int, text: str) -> None:
+    (folder / f"2024-05-{day:02}.md").write_text(
+        f"### [Paper {day}](https://arxiv.org/abs/2405.0000{day})\n\n- **What's New**: {text}\n",
+        encoding="utf-8",
+    )

@@ -256,3 +256,14 @@ def test_a_name_that_is_not_utf_8_can_be_written(tmp_path: Path) -> None:
     reading = read_digests([tmp_path])
     assert reading.remarks == ()
     assert reading.papers[0].sections[0].source.file == r"\udcb0\udca1.md"
+
+
+def test_golden_questions_are_no_digest(tmp_path: Path) -> None:
+    write(tmp_path / "a.md")
+    for folder in (tmp_path, tmp_path / "2024"):
+        write(folder / "golden.jsonl", '{"query": "질문", "paper": "2407.00001"}\n')
+        write(folder / "digest.jsonl", "")
+    digests = ["2024/digest.jsonl", "a.md", "digest.jsonl"]
+    assert names(tmp_path) == digests
+    assert names(tmp_path / "golden.jsonl") == []
+    assert names(tmp_path / "*.jsonl") == ["digest.jsonl"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.lexical import Lexicon, Term, analyzer
+from index.lexical import Lexicon, Term, TermLists, analyzer
 from index.lexical.bm25 import K1, B
 
 # Two papers; the second has two passages.
@@ -26,6 +26,22 @@ TITLES = [["fast", "diffus", "공개"], ["evalu", "gpt", "4o", "gpt4o", "evalu"]
 NAMES = [["2401.00001"], ["2402.00002", "2402"]]
 
 
+def write(
+    folder: Path,
+    titles: Sequence[Sequence[str]],
+    names: Sequence[Sequence[str]],
+    passages: Sequence[Sequence[Term]],
+    owners: Sequence[int],
+) -> list[str]:
+    return Lexicon.write(
+        folder,
+        TermLists.of_words(titles),
+        TermLists.of_words(names),
+        TermLists.of(passages),
+        np.array(owners, np.int64),
+    )
+
+
 def terms_of(text: str) -> list[Term]:
     return list(analyzer().analyze(text).terms)
 
@@ -33,7 +49,7 @@ def terms_of(text: str) -> list[Term]:
 @pytest.fixture(scope="module")
 def lexicon(tmp_path_factory: pytest.TempPathFactory) -> Lexicon:
     folder = tmp_path_factory.mktemp("lexicon")
-    Lexicon.write(folder, TITLES, NAMES, [terms_of(text) for text in TEXTS], OWNERS)
+    write(folder, TITLES, NAMES, [terms_of(text) for text in TEXTS], OWNERS)
     return Lexicon.open(folder)
 
 
@@ -132,7 +148,7 @@ def test_titles_and_passages_keep_their_terms(lexicon: Lexicon) -> None:
 
 def test_spans_inside_and_beside_others_are_merged(tmp_path: Path) -> None:
     terms = [Term("a", 0, 12), Term("b", 2, 4), Term("c", 12, 15), Term("a", 16, 18)]
-    Lexicon.write(tmp_path, [[]], [[]], [terms], [0])
+    write(tmp_path, [[]], [[]], [terms], [0])
     lexicon = Lexicon.open(tmp_path)
     assert lexicon.spans(0, lexicon.numbers("ab")) == [(0, 12), (16, 18)]
     assert lexicon.spans(0, lexicon.numbers("abc")) == [(0, 15), (16, 18)]
@@ -175,7 +191,7 @@ def test_any_terms_are_written_and_opened_again(
     passages = [terms for _, _, held in papers for terms in held]
     owners = [row for row, (_, _, held) in enumerate(papers) for _ in held]
     with TemporaryDirectory() as folder:
-        Lexicon.write(Path(folder), titles, [names for _, names, _ in papers], passages, owners)
+        write(Path(folder), titles, [names for _, names, _ in papers], passages, owners)
         lexicon = Lexicon.open(Path(folder))
         assert [lexicon.title_terms(row) for row in range(len(papers))] == titles
         assert [list(lexicon.passage_terms(row)) for row in range(len(passages))] == passages

@@ -319,6 +319,7 @@ class TestOperations:
         assert client.get("/readyz").json() == {
             "status": "ready",
             "index_version": snapshot.version,
+            "trouble": None,
         }
 
     @pytest.mark.parametrize("leg", ["lexical", "dense", "latent", "late"])

@@ -134,6 +134,7 @@ def test_a_version_is_tried_again_after_any_failure(
 ) -> None:
     store, first, _ = two
     monkeypatch.setattr(live_module, "WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(live_module, "RETRY_SECONDS", 0.02)
     opened, tries = store.open_live, []
 
     def fail_at_first() -> Snapshot:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.errors import QuestionsError
+from index.errors import QuestionsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""Work beside a build, in a process of its own: what another CPU can do meanwhile.
+
+To analyse sixteen new papers takes a tenth of a second, but to load the analyser takes one; and
+to mine the glossary takes another, which nothing else waits for.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from index.manifest import LAYOUT, LIVE, VERSIONS
+from index.threads import cpu_count
+
+if TYPE_CHECKING:  # the process is started before a build imports what it needs itself
+    from index.glossary import Glossary
+    from index.lexical import Analysis
+
+MOST_TEXTS = 2_000  # to send more takes longer than to analyse them here
+_LARGE = 2_000_000  # bytes of papers; with fewer, the process takes longer than it saves
+
+log = logging.getLogger(__name__)
+
+
+def pays(data: Path) -> bool:
+    """Whether a build on top of what is published in a folder would gain by it."""
+    try:
+        live = (data / LIVE).read_text(encoding="utf-8").strip()
+        size = (data / VERSIONS / live / LAYOUT.papers).stat().st_size
+    except (OSError, ValueError):
+        return False
+    return size >= _LARGE and cpu_count() > 1
+
+
+class Beside:
+    """A process that loads the analyser at once, and then does what it is given, in order.
+
+    It ends with this process, however that ends.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "index.beside"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        # One thread: it writes what may be long while the process is not yet reading.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
+
+    def analyze(self, texts: Sequence[str]) -> Future[list[Analysis]]:
+        """Analyse texts."""
+        return self._thread.submit(self._do, "analyze", list(texts))
+
+    def mine(self, papers: Sequence[Sequence[str]]) -> Future[Glossary]:
+        """Mine a glossary from the texts of papers."""
+        return self._thread.submit(self._do, "mine", [list(texts) for texts in papers])
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with suppress(OSError):  # what was not sent any more
+                    pipe.close()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _do(self, task: str, given: Any) -> Any:
+        if not self._process.stdin or not self._process.stdout:
+            raise ValueError("the process has no pipes")
+        try:
+            pickle.dump((task, given), self._process.stdin, pickle.HIGHEST_PROTOCOL)
+            self._process.stdin.flush()
+            return pickle.load(self._process.stdout)  # noqa: S301 - from our own process
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            # Such as one that was ended because memory is short: it is done here.
+            log.warning("the process beside the build has ended: %r", error)
+            return _do(task, given)
+
+
+def _do(task: str, given: Any) -> Any:
+    if task == "analyze":
+        from index.lexical import analyzer
+
+        return list(analyzer().analyze_all(given))
+    from index.glossary import Glossary
+
+    return Glossary.mine(given)
+
+
+def main() -> None:
+    """Do what is asked on standard input, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends this
+    gc.disable()  # a tenth of the time; it lives for seconds
+    _do("analyze", ["준비"])
+    while True:
+        try:
+            task, given = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the build
+        except EOFError:
+            return
+        pickle.dump(_do(task, given), sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
