@@ -7,7 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks import encoder, lexical, process
+from benchmarks import building, encoder, lexical, process
 from benchmarks.table import machine
 from index.store import Store
 
@@ -20,14 +20,15 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="the page to write; else it is printed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        page = _page(options.corpus, options.eval, Path(folder) / "data")
+        page = _page(options.corpus, options.eval, Path(folder))
     if options.write:
         options.write.write_text(page, encoding="utf-8")
     else:
         print(page)
 
 
-def _page(corpus: Path, evaluation: Path | None, data: Path) -> str:
+def _page(corpus: Path, evaluation: Path | None, folder: Path) -> str:
+    data = folder / "data"
     parts = [
         "# Benchmarks",
         "Written by `make bench`. Machines differ and are noisy: compare the figures of one run.",
@@ -35,12 +36,15 @@ def _page(corpus: Path, evaluation: Path | None, data: Path) -> str:
         f"Corpus: {corpus.name}.",
         "## Build",
         process.measure_build(corpus, data),
+        building.measure_steps(corpus, data, folder),
     ]
     snapshot = Store(data).open_live()
     queries = _queries(evaluation)
     with process.running(data) as service:
         parts += ["## Service", "One client, one request at a time."]
         parts.append(process.measure_service(service, queries))
+    parts += ["## A build beside the service", building.measure_service(corpus, data, queries)]
+    with process.running(data) as service:
         if evaluation:
             parts += ["## Questions", process.score(service, evaluation)]
     parts += ["## Encoder", encoder.measure(snapshot, queries)]
