@@ -274,7 +274,10 @@ class Store:
                     continue
                 # Gone at once, whoever looks, however long it takes to delete.
                 gone = self.folder / f"{_STAGING}retired-{one.version}"
-                folder.rename(gone)
+                try:
+                    folder.rename(gone)
+                except OSError:  # an old version too many is no reason to fail
+                    continue
                 shutil.rmtree(gone, ignore_errors=True)
             retired.append(one.version)
         return retired

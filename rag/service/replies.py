@@ -87,14 +87,23 @@ def similar_reply(similar: Similar, version: str, took_ms: float) -> schemas.Sim
 
 def version(record: store.Version) -> schemas.Version:
     """A published version."""
+    plan = record.report.plan if record.report else None
+    changes = None
+    if plan:
+        counts = {name: len(getattr(plan, name)) for name in ("added", "changed", "removed")}
+        changes = schemas.Changes(**counts)
     return schemas.Version(
         version=record.version,
         live=record.live,
+        number=record.number,
         built=record.built,
         papers=record.manifest.papers,
         passages=record.manifest.passages,
+        changes=changes,
         bytes=record.size,
         encoder=record.manifest.fingerprint,
+        quality=record.report.quality if record.report else None,
+        forced=record.manifest.forced,
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from index.checks import Quality
 from index.journal import BuildState
 from index.papers import MAX_VOTES, Source
 from index.scoring import Leg
@@ -245,16 +246,28 @@ class BuildsReply(BaseModel):
     builds: list[BuildRow]
 
 
+class Changes(BaseModel):
+    """How many papers a build added, changed and removed."""
+
+    added: int
+    changed: int
+    removed: int
+
+
 class Version(BaseModel):
     """A published version of the index."""
 
     version: str
     live: bool
+    number: int = Field(description="Of the build; newer versions have greater ones")
     built: dt.datetime | None
     papers: int
     passages: int
+    changes: Changes | None
     bytes: int
     encoder: str
+    quality: Quality | None = Field(description="What the build asked it, and how it did")
+    forced: list[str] = Field(description="The checks that it failed when it was published")
 
 
 class IndexReply(BaseModel):
