@@ -11,7 +11,7 @@ import numpy as np
 
 from index.adapt import hold_out
 from index.beside import Beside
-from index.checks import check
+from index.checking import check, find_golden
 from index.computing import Computing
 from index.content import ANALYSIS, Content
 from index.digests import Reading
@@ -23,7 +23,6 @@ from index.encoders import (
 )
 from index.errors import ChecksFailedError, SnapshotError, SourceError
 from index.forgotten import Forgotten
-from index.golden import find_golden
 from index.learned import Learned
 from index.manifest import LAYOUT, Manifest, read_manifest, seal
 from index.papers import Paper

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from index.checking import find_golden
 from index.digests.sources import find_files, state_of_file
-from index.golden import find_golden
 
 SECONDS = 2.0
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from index.checks import Quality
+from index.checking import Quality
 from index.digests import Reading
 from index.learned import Learned
 from index.manifest import LAYOUT, Manifest, sync

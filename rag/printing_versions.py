@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from index.checks import GoldenQuality, Quality
+from index.checking import GoldenQuality, Quality
 from index.journal import Build, BuildState
 from index.plan import Plan
 from index.report import Report

@@ -14,7 +14,7 @@ from index.digests.problems import Problem, Severity
 MARKDOWN = frozenset({".md", ".markdown"})
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 SUFFIXES = MARKDOWN | JSON_LINES
-GOLDEN = "golden.jsonl"  # no digest: questions about the papers (`index.golden`)
+GOLDEN = "golden.jsonl"  # no digest: questions about the papers (`index.checking`)
 
 
 class DigestFile(NamedTuple):

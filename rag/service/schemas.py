@@ -15,7 +15,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from index.checks import Quality
+from index.checking import Quality
 from index.journal import BuildState
 from index.papers import MAX_VOTES, Source
 from index.scoring import Leg

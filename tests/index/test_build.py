@@ -14,7 +14,7 @@ import pytest
 
 from index import build as build_module
 from index.build import Built, build
-from index.checks import Checked, Quality
+from index.checking import Checked, Quality
 from index.digests import read_digests
 from index.encoders import Basis, LateKind, LateSettings, Tokens, Vectors
 from index.encoders.universal import UniversalEncoder

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from index import findable
 from index.build import build
+from index.checking import findable
+from index.checking.findable import NEAREST, Sampled, ask_own_texts, sample
 from index.encoders import Encoder, EncoderSettings
 from index.errors import EncoderError
-from index.findable import NEAREST, Sampled, ask_own_texts, sample
 from index.passages import plain
 from index.snapshot import Snapshot
 from index.store import Store

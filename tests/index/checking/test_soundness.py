@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from index import soundness
+from index.checking import soundness
+from index.checking.soundness import find_faults
 from index.snapshot import Snapshot
-from index.soundness import find_faults
 
 Array = npt.NDArray[Any]
 Edit = Callable[[Array], Array | None]

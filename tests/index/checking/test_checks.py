@@ -14,13 +14,13 @@ import numpy.typing as npt
 import pytest
 from ir_measures import RR
 
-from index import checks
 from index.adapt import LinearMap
 from index.build import build
-from index.checks import Checked, GoldenQuality, Quality, check, titles_asked, titles_mrr
+from index.checking import checks
+from index.checking.checks import Checked, GoldenQuality, Quality, check, titles_asked, titles_mrr
+from index.checking.golden import score_golden
 from index.encoders import EncoderSettings, LateKind, LateSettings
 from index.errors import EncoderError
-from index.golden import score_golden
 from index.questions import Question
 from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
 from index.snapshot import Snapshot

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from index.checking.findable import ask_own_texts
+from index.checking.golden import DEPTH, GoldenScore, compare, score_golden
+from index.checking.soundness import find_faults
 from index.errors import EncoderError
-from index.findable import ask_own_texts
-from index.golden import DEPTH, GoldenScore, compare, score_golden
 from index.questions import Question
 from index.settings import CheckSettings
 from index.snapshot import Snapshot
-from index.soundness import find_faults
 from index.trials import unseen
 
 _TITLES = 1_000

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from ir_measures import RR, R
 
-from index.golden import (
+from index.checking.golden import (
     GOLDEN,
     GoldenRanks,
     GoldenScore,
@@ -134,7 +134,7 @@ class TestScore:
         self, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         scores = np.array([1, 2, 2, 3, 2], np.float32)
-        monkeypatch.setattr("index.golden.rank", lambda *_: scores)
+        monkeypatch.setattr("index.checking.golden.rank", lambda *_: scores)
         ids = snapshot.ids[:5]
         questions = [asked("말", dict.fromkeys(ids, 1))]
         ranks = score_golden(snapshot, questions).asked[0].ranks
@@ -144,7 +144,7 @@ class TestScore:
         self, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen = []
-        monkeypatch.setattr("index.golden.rank", lambda *given: seen.append(given[2]))
+        monkeypatch.setattr("index.checking.golden.rank", lambda *given: seen.append(given[2]))
         other = Snapshot(snapshot.folder, snapshot.manifest, snapshot.plain_encoder)
         other.learned = replace(snapshot.learned, weights=Weights(lexical=5))
         score = score_golden(other, [asked("말", {DPO: 1})])
@@ -251,7 +251,7 @@ class TestCompare:
 
 
 def test_the_questions_in_the_documents_can_be_asked(tmp_path: Path, snapshot: Snapshot) -> None:
-    page = Path(__file__).parents[2] / "docs" / "digests.md"
+    page = Path(__file__).parents[3] / "docs" / "digests.md"
     (block,) = (
         text.split("```")[0]
         for text in page.read_text(encoding="utf-8").split("```json\n")[1:]
