@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+# numpy parses a file's header with `ast.literal_eval`, which fails now and then (“AST constructor
+# recursion depth mismatch”, Python 3.11) where two threads are in it.
+READING = threading.Lock()
+
 
 def load_mapped(path: Path) -> npt.NDArray[Any]:
     """Map a `.npy` file; processes that map the same file share its memory.
@@ -17,7 +22,8 @@ def load_mapped(path: Path) -> npt.NDArray[Any]:
     The array is a plain view of the map: numpy's own class for maps makes every small slice
     several times slower.
     """
-    array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    with READING:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     return array
 
 

@@ -51,6 +51,7 @@ class Beside:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "index.beside"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        self._closing = False
         # One thread: it writes what may be long while the process is not yet reading.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
 
@@ -64,6 +65,7 @@ class Beside:
 
     def close(self) -> None:
         """End the process, whatever it does."""
+        self._closing = True
         self._process.kill()
         self._thread.shutdown(wait=True, cancel_futures=True)
         for pipe in (self._process.stdin, self._process.stdout):
@@ -86,6 +88,8 @@ class Beside:
             self._process.stdin.flush()
             return pickle.load(self._process.stdout)  # noqa: S301 - from our own process
         except (OSError, EOFError, pickle.UnpicklingError) as error:
+            if self._closing:
+                raise
             # Such as one that was ended because memory is short: it is done here.
             log.warning("the process beside the build has ended: %r", error)
             return _do(task, given)

@@ -60,6 +60,7 @@ def build(
     *,
     progress: Progress | None = None,
     on_read: Callable[[Reading], None] | None = None,
+    on_published: Callable[[str, Report], None] | None = None,
     beside: Beside | None = None,
 ) -> Built:
     """Build a snapshot of the sources, check it, and make it the live one.
@@ -74,6 +75,8 @@ def build(
         options: How; `None` takes the defaults.
         progress: Told about every stage.
         on_read: Given what was read, as soon as it is known.
+        on_published: Given the live version and the report as soon as it is live; what follows
+            is only clearing up.
         beside: Another process that does a part of the work.
 
     Raises:
@@ -88,12 +91,14 @@ def build(
         settings or BuildSettings(),
         options or BuildOptions(),
         progress or Silent(),
+        on_published,
         beside,
     )
     try:
         return job.run(list(sources), on_read)
     except OSError as error:  # a full disk, most often
-        reason = (error.strerror or str(error)).lower()
+        # numpy says only how much it could not write.
+        reason = (error.strerror or f"{error}; is there no space left?").lower()
         raise SnapshotError(
             f"the build could not be written to {store.folder}: {reason}"
         ) from error
@@ -113,12 +118,14 @@ class _Build:
         settings: BuildSettings,
         options: BuildOptions,
         progress: Progress,
+        on_published: Callable[[str, Report], None] | None,
         beside: Beside | None,
     ) -> None:
         self.store = store
         self.settings = settings
         self.options = options
         self.progress = Timed(progress)
+        self.on_published = on_published
         self.beside = beside
         self.report = Report()
 
@@ -134,12 +141,19 @@ class _Build:
             self.report.tell_reading(reading)
             golden = self._golden(sources)
             made = self._make(folder, reading, forgotten, golden)
+            if self.store.live() != self.report.before:
+                raise SnapshotError(
+                    f"version {self.store.live()} was made live while this one was built, and"
+                    " stays; build again to replace it"
+                )
             if made.folder is None:
                 path = self._publish(folder, made)
             else:
                 path = made.folder
                 if made.version != self.report.before:  # the live one is broken
                     self.store.make_live(made.version)
+            if self.on_published:
+                self.on_published(made.version, self.report)
             # Only now: the versions that were read to make this one are closed.
             self.report.retired = self.store.retire(self.settings.keep)
             self.report.finish(self.progress.seconds())
@@ -155,7 +169,7 @@ class _Build:
         """Write a sealed snapshot and check it, unless a version holds the same already."""
         self.progress.stage("plan", 1)
         self.report.before, self.report.number = self.store.live(), self.store.next_number()
-        live = usable(self.store)
+        live, self.report.trouble = usable(self.store)
         before = live.papers(reading.papers) if live else []
         papers = all_papers(reading, before, self.options, forgotten)
         self.report.plan = make_plan(papers, before, forgotten.holds)

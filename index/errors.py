@@ -48,8 +48,8 @@ class ChecksFailedError(NonmunError):
     def __init__(self, aside: Path, failures: Sequence[str]) -> None:
         listed = "".join(f"\n  {failure}" for failure in failures)
         super().__init__(
-            f"the new version failed its checks:{listed}\nThe live version stays. The new one and"
-            f" its report are in {aside}; --force publishes it all the same"
+            f"the new version failed its checks:{listed}\nThe live version stays. The new one is"
+            f" kept in {aside} (nonmun versions {aside.name}); --force publishes it all the same"
         )
         self.aside = aside
         self.failures = tuple(failures)

@@ -108,6 +108,11 @@ class DenyList:
         try:
             found = self.path.stat()
         except FileNotFoundError:
+            # Where the whole folder is gone, moved or not mounted, it says nothing.
+            if self._known is not None and not self.path.parent.is_dir():
+                raise SnapshotError(
+                    f"{self.path} is gone with its folder; what it said still holds"
+                ) from None
             return NOTHING
         except OSError as error:
             raise self._unreadable(error) from None
@@ -122,6 +127,13 @@ class DenyList:
         if isinstance(known.said, str):
             raise SnapshotError(known.said)
         return known.said
+
+    def changed_since(self, moment: datetime) -> bool:
+        """Whether the list was changed at or after a moment."""
+        try:
+            return self.path.stat().st_mtime >= moment.timestamp()
+        except OSError:
+            return False
 
     def entries(self) -> Entries:
         """The list with its days, for people.

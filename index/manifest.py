@@ -107,11 +107,12 @@ def read_manifest(folder: Path) -> Manifest:
                 " build again, or install the nonmun that made it"
             )
         manifest = msgspec.convert(values, Manifest)
+        named = manifest.named()
     except FileNotFoundError:
         raise SnapshotError(f"{path} is missing") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise SnapshotError(f"{path} is broken: {error}") from None
-    if manifest.named() != manifest:
+    if named != manifest:
         raise SnapshotError(f"{path} is broken: its contents are not those of {manifest.version}")
     return manifest
 

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MAX_TITLE = 10_000  # characters; a token's place in it has 16 bits
 MAX_VOTES = 10**9  # what 32 bits hold, and more than a paper ever had
 
 _ARXIV = re.compile(

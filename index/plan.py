@@ -17,12 +17,14 @@ class Plan:
         changed: Papers that say something else there.
         removed: Papers of the live snapshot that are in no source, but for forgotten ones.
         unchanged: How many are neither.
+        forgotten: How many papers of the live snapshot go because they are forgotten.
     """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: int
+    forgotten: int = 0
 
 
 def make_plan(
@@ -45,10 +47,10 @@ def make_plan(
         if name in before and paper is not before[name] and _said(paper) != _said(before[name])
     )
     added = tuple(name for name in after if name not in before)
-    removed = tuple(
-        name for name, paper in before.items() if name not in after and not is_forgotten(paper)
-    )
-    return Plan(added, changed, removed, len(after) - len(added) - len(changed))
+    gone = [paper for name, paper in before.items() if name not in after]
+    removed = tuple(paper.id for paper in gone if not is_forgotten(paper))
+    unchanged = len(after) - len(added) - len(changed)
+    return Plan(added, changed, removed, unchanged, len(gone) - len(removed))
 
 
 def _said(paper: Paper) -> tuple[object, ...]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from index.errors import QuestionsError
 
+MAX_QUERY = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -41,22 +43,29 @@ def read_questions(files: Iterable[Path]) -> list[Question]:
     Raises:
         QuestionsError: A file can't be read, or a row is wrong; file and line are named.
     """
-    questions = []
+    files, questions = list(files), []
     for file in files:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise QuestionsError(f"{file} can't be read: {error}") from None
+            reason = getattr(error, "strerror", None) or str(error)
+            raise QuestionsError(f"{file} can't be read: {reason.lower()}") from None
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
                     question = _question(json.loads(line))
-                except (ValueError, TypeError, AttributeError) as error:
+                except (
+                    ValueError,
+                    TypeError,
+                    AttributeError,
+                    OverflowError,
+                    RecursionError,
+                ) as error:
                     raise QuestionsError(f"{file}:{number}: {error}") from None
                 if question:
                     questions.append(question)
     if not questions:
-        raise QuestionsError("no questions in the files")
+        raise QuestionsError(f"no questions in {', '.join(map(str, files))}")
     return questions
 
 
@@ -66,7 +75,11 @@ def _question(row: dict[str, Any]) -> Question | None:
     text = row.get("query")
     if not isinstance(text, str) or not text.strip():
         raise ValueError("a question should have a “query”")
+    if len(text) > MAX_QUERY:
+        raise ValueError(f"a “query” of {len(text):,} characters, up to {MAX_QUERY:,} are asked")
     relevant = {row["paper"]: 1} if "paper" in row else row.get("relevant", {})
+    for name in (text, *map(str, relevant)):
+        name.encode()  # half a surrogate pair can't be written into a report
     grades = {str(paper): int(grade) for paper, grade in relevant.items()}
     section = row.get("section")
     return Question(

@@ -35,6 +35,7 @@ class Report:
         started: When, in UTC.
         finished: When.
         before: The version that was live.
+        trouble: Why another one was built on, if the live one could not be opened.
         files: Read.
         entries: Read from them, but for forgotten papers.
         papers: In the version.
@@ -61,6 +62,7 @@ class Report:
     started: str = field(default_factory=_now)
     finished: str = ""
     before: str | None = None
+    trouble: str | None = None
     files: int = 0
     entries: int = 0
     papers: int = 0
@@ -124,7 +126,7 @@ class Report:
         """Read what `write` wrote; `None` where there is none that can be read."""
         try:
             return msgspec.json.decode((folder / LAYOUT.report).read_bytes(), type=cls)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     @property

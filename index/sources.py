@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.digests import Reading, read_digests
+from index.digests.sources import missing_sources
 from index.errors import SnapshotError, SourceError
 from index.forgotten import Forgotten
 from index.papers import Paper, oldest_first
@@ -27,8 +28,14 @@ def read_sources(
     """Read the digests of a build, but for forgotten papers.
 
     Raises:
-        SourceError: They hold no paper; or, with `strict`, something could not be read.
+        SourceError: They hold no paper, or one names nothing that is there; or, with `strict`,
+            something could not be read.
     """
+    sources = list(sources)
+    missing = [] if options.keep_missing else missing_sources(sources)
+    if missing:
+        listed = "".join(f"\n  {problem}" for problem in missing)
+        raise SourceError(f"sources are missing; --keep-missing goes on without them:{listed}")
     seen = 0
 
     def on_file(done: int, total: int) -> None:
@@ -43,7 +50,9 @@ def read_sources(
         on_read(reading)
     listed = "".join(f"\n  {problem}" for problem in reading.problems)
     if options.strict and reading.problems:
-        raise SourceError(f"{len(reading.problems)} problems, and --strict allows none:{listed}")
+        number = len(reading.problems)
+        problems = "1 problem" if number == 1 else f"{number:,} problems"
+        raise SourceError(f"{problems}, and --strict allows none:{listed}")
     if not reading.papers:
         remarks = "".join(f"\n  {remark}" for remark in reading.remarks)
         raise SourceError(f"no papers in the sources{remarks}")
@@ -61,18 +70,22 @@ def plan_build(
     forgotten = store.forgotten.read()
     reading = read_sources(sources, forgotten, options, progress)
     forgotten = replace(forgotten, papers=forgotten.papers | reading.left_out)
-    live = usable(store)
+    live, _ = usable(store)
     before = live.papers(reading.papers) if live else []
     papers = all_papers(reading, before, options, forgotten)
     return make_plan(papers, before, forgotten.holds), reading
 
 
-def usable(store: Store) -> Snapshot | None:
-    """The snapshot to build on: where the live one is broken, the newest that is not."""
+def usable(store: Store) -> tuple[Snapshot | None, str | None]:
+    """The snapshot to build on: where the live one is broken, the newest that is not.
+
+    Returns:
+        The snapshot, and what is wrong with the live one.
+    """
     try:
-        return store.open_best().snapshot
-    except SnapshotError:
-        return None
+        return store.open_best()
+    except SnapshotError as error:
+        return None, str(error) if store.live() else None
 
 
 def all_papers(

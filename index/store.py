@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from index.digests.sources import state_of_file
 from index.errors import SnapshotError, UnknownVersionError
 from index.forgotten import DenyList
 from index.leases import take
@@ -84,6 +86,13 @@ class Store:
         except (OSError, UnicodeDecodeError) as error:
             raise SnapshotError(f"{self.folder / LIVE} can't be read: {error}") from None
 
+    def live_state(self) -> tuple[object, ...]:
+        """What is another when another version is live, or the same one was written anew."""
+        live = self.live()
+        if live is None:
+            return ()
+        return (live, *state_of_file(self._path(live) / LAYOUT.manifest))
+
     def open_live(self) -> Snapshot:
         """Open the live snapshot.
 
@@ -115,8 +124,6 @@ class Store:
             return Opened(self.open_live(), None)
         except SnapshotError as error:
             live = self.live()
-            if live is None:
-                raise
             for one in self.versions():
                 if one.version != live:
                     with suppress(SnapshotError):
@@ -159,6 +166,17 @@ class Store:
             )
         return there[version]
 
+    def failed(self, name: str) -> Version:
+        """A version that is kept aside, by the name of its folder.
+
+        Raises:
+            UnknownVersionError: There is none.
+        """
+        for folder in self._folder(_FAILED).glob("*"):
+            if folder.name == name:
+                return Version(name, False, read_manifest(folder), Report.read(folder))
+        raise UnknownVersionError(f"no version {name[:100]!r} is kept aside in {self.folder}")
+
     def activate(self, version: str) -> None:
         """Make a published version live: roll back, or forward again.
 
@@ -176,7 +194,8 @@ class Store:
         Raises:
             SnapshotError: It can't be written down.
         """
-        aside = self.folder / f"{LIVE}.new"
+        # A name of its own: two that point at the same moment must not write into one file.
+        aside = self.folder / f"{LIVE}.{uuid.uuid4().hex}.new"
         try:
             aside.write_text(version + "\n", encoding="utf-8")
             sync(aside)
@@ -185,6 +204,8 @@ class Store:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise SnapshotError(f"can't write {self.folder / LIVE}: {reason}") from None
+        finally:
+            aside.unlink(missing_ok=True)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -231,6 +252,8 @@ class Store:
             staged.rename(target)
             sync(target.parent)
         self.make_live(manifest.version)
+        for old in self._folder(_FAILED).glob("*"):  # what is published now is what was meant
+            shutil.rmtree(old, ignore_errors=True)
         return target
 
     def keep_aside(self, staged: Path, name: str) -> Path:
@@ -260,8 +283,12 @@ class Store:
             The versions that were deleted.
         """
         retired = []
-        for one in self.versions()[keep:]:
-            folder = self._path(one.version)
+        # The live one first: it is kept in any case, and one of so many.
+        found = sorted(self.versions(), key=lambda one: not one.live)
+        readable = [self._path(one.version) for one in found]
+        # Those of another nonmun, or broken ones, are the oldest.
+        others = sorted(set(self._folder(VERSIONS).glob("*")) - set(readable))
+        for folder in [*readable, *others][keep:]:
             try:
                 lease = take(folder / LAYOUT.manifest)
             except OSError:
@@ -270,22 +297,25 @@ class Store:
                 continue
             with lease:
                 # Only now: whoever makes a version live holds it until it is.
-                if one.version == self.live():
+                if folder.name == self.live():
                     continue
                 # Gone at once, whoever looks, however long it takes to delete.
-                gone = self.folder / f"{_STAGING}retired-{one.version}"
+                gone = self.folder / f"{_STAGING}retired-{folder.name}"
                 try:
                     folder.rename(gone)
                 except OSError:  # an old version too many is no reason to fail
                     continue
                 shutil.rmtree(gone, ignore_errors=True)
-            retired.append(one.version)
+            retired.append(folder.name)
         return retired
 
     def _clear_leftovers(self) -> None:
         """Delete what builds that were killed have left."""
         for left in self.folder.glob(f"{_STAGING}*"):
             shutil.rmtree(left, ignore_errors=True)
+        for left in self.folder.glob(f"{LIVE}.*.new"):
+            with suppress(OSError):
+                left.unlink()
 
     def _folder(self, name: str) -> Path:
         return self.folder / name

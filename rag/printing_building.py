@@ -91,17 +91,21 @@ def built(result: Built, as_json: bool) -> None:
         kept = len(report.plan.changed) + report.plan.unchanged
         if report.before and len(report.plan.removed) > kept:
             print(f"Most papers are gone; to have them back: nonmun rollback {report.before}")
+    if report.trouble:
+        print(f"{report.trouble}: it is replaced")
     if report.forgotten:
         print(f"{count(report.forgotten, 'paper')} left out: forgotten")
     if report.quality:
         print(f"checked: {quality(report.quality)}")
     for failure in report.failures:
         print(f"published all the same: {failure}")
-    _learned(report)
+    if not report.carried:
+        _learned(report)
+    _outgrown(report)
 
 
 def _learned(report: Report) -> None:
-    """What is known of the corpus since it was learned, and whether to learn it again."""
+    """What was learned of the corpus."""
     facts = report.learned
     found = []
     if facts.get("map"):
@@ -112,6 +116,10 @@ def _learned(report: Report) -> None:
     papers = facts.get("papers", 0)
     if found:
         print(f"learned from {count(papers, 'paper')}: {'; '.join(found)}")
+
+
+def _outgrown(report: Report) -> None:
+    papers = report.learned.get("papers", 0)
     if report.relearning_pays:
         print(
             f"The corpus has grown from {count(papers, 'paper')} to {report.papers:,} since it was"
@@ -153,4 +161,5 @@ def _changes(result: Plan) -> str:
     return (
         f"{len(result.added):,} added, {len(result.changed):,} changed,"
         f" {len(result.removed):,} removed, {result.unchanged:,} unchanged"
+        + (f", {result.forgotten:,} forgotten" if result.forgotten else "")
     )

@@ -20,8 +20,8 @@ def forgot(names: Sequence[Forgot], as_json: bool) -> None:
         return
     for one in names:
         print(f"{one.named.name}: {_forgot(one)}")
-    print("The next build leaves out for good what is forgotten. Versions that are published keep")
-    print("its text on disk until they are removed.")
+    print("What is forgotten is left out by the next build, and by all that follow.")
+    print("Versions that were published before still have the text on disk.")
 
 
 def took_back(names: Sequence[TookBack], as_json: bool) -> None:

@@ -21,13 +21,16 @@ _SHOWN = 20  # problems; the JSON has all
 _PARTS = 5
 
 
-def versions(found: Sequence[Version], last: Build | None, as_json: bool) -> None:
+def versions(
+    found: Sequence[Version], last: Build | None, as_json: bool, live: str | None = None
+) -> None:
     """What is published, newest build first, and whether the last build failed.
 
     Args:
         found: The versions.
         last: The build that was begun last, if any is on record.
         as_json: Print them as the HTTP service replies.
+        live: The one that is live, whether it can be read or not.
     """
     if as_json:
         print_json([replies.version(one).model_dump(mode="json") for one in found])
@@ -43,9 +46,13 @@ def versions(found: Sequence[Version], last: Build | None, as_json: bool) -> Non
             table.add_row(*map(Text, _row(one)))
         # As wide as it has to be: a program that reads it, or a narrow terminal, cuts nothing.
         Console(width=200, highlight=False, soft_wrap=True).print(table)
-    if last and last.state in (BuildState.FAILED, BuildState.DIED):
+    if live and not any(one.live for one in found):
+        print(f"The live version, {live}, can't be read; build again, or roll back.")
+    if last and last.state not in (BuildState.DONE, BuildState.RUNNING):
         when = last.started.astimezone().strftime("%Y-%m-%d %H:%M")
-        print(f"The last build, of {when}, {last.state}: {last.error}")
+        reason = f": {last.error}" if last.error else ""
+        state = {BuildState.CANCELLED: "was cancelled"}.get(last.state, str(last.state))
+        print(f"The last build, of {when}, {state}{reason}")
 
 
 def report(version: Version, as_json: bool) -> None:
@@ -77,7 +84,7 @@ def _row(one: Version) -> tuple[str, ...]:
 
 
 def _changes(plan: Plan) -> str:
-    return f"+{len(plan.added):,} ~{len(plan.changed):,} -{len(plan.removed):,}"
+    return f"+{len(plan.added):,} ~{len(plan.changed):,} -{len(plan.removed) + plan.forgotten:,}"
 
 
 def quality(found: Quality) -> str:

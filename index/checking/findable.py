@@ -90,7 +90,10 @@ def _by_terms(snapshot: Snapshot, row: int) -> bool:
     if len(different) < _TELLING:
         return True
     scores = lexicon.score_passages(terms)
-    return int(np.count_nonzero(scores > scores[row])) < NEAREST
+    better = np.flatnonzero(scores > scores[row])
+    # One that says all of it too, and more than once, may well come first.
+    having = [lexicon.score_passages([term])[better] > 0 for term in different]
+    return len(better) - int(np.all(having, axis=0).sum()) < NEAREST
 
 
 def _by_tokens(snapshot: Snapshot, rows: Sequence[int], texts: Sequence[str]) -> list[int]:
@@ -99,13 +102,18 @@ def _by_tokens(snapshot: Snapshot, rows: Sequence[int], texts: Sequence[str]) ->
     if late is None or kept is None:
         return []
     tokens, same, others = 0, 0, []
+    centroids = late.space.centroids
     batches = late.encoder.encode_document_tokens(texts, late.space.basis)
     for places, batch in batches:
         codes = late.space.code(batch.vectors)
         ends = np.cumsum([0, *batch.lengths.tolist()]).tolist()
         for place, (start, end) in zip(places, pairwise(ends), strict=True):
             old, new = kept.row(rows[place])[:, 0], codes[start:end]
-            equal = int((old == new).sum()) if len(old) == len(new) else 0
+            equal = 0
+            if len(old) == len(new):
+                # Between two centroids that are all but one, rounding decides.
+                cosines = np.einsum("ij,ij->i", centroids[old], centroids[new])
+                equal = int(((old == new) | (cosines >= _SAME_VECTOR)).sum())
             tokens, same = tokens + max(len(old), len(new)), same + equal
             if equal < max(len(old), len(new)):
                 others.append(rows[place])

@@ -15,7 +15,7 @@ from index.digests.literals import take_escaped, take_literal
 from index.digests.mapped import MappedText, without_surrogates
 from index.digests.markdown import MAX_LINE, SUMMARY, Line, split_lines, tidy_name
 from index.digests.problems import AboutPaper, Problem, Severity
-from index.papers import MAX_VOTES, Paper, Section, Source, paper_id
+from index.papers import MAX_TITLE, MAX_VOTES, Paper, Section, Source, paper_id
 from index.passages import has_words
 
 
@@ -111,9 +111,12 @@ def _paper(row: dict[str, Any], line: Line, file: str) -> Paper:
     authors = row.get("authors") or []
     if not isinstance(authors, list) or not all(isinstance(author, str) for author in authors):
         raise _RowError("“authors” should be a list of names")
+    title = _string(row, "title", "") or name
+    if len(title) > MAX_TITLE:
+        raise _RowError(f"“title” has {len(title):,} characters, up to {MAX_TITLE:,} are read")
     return Paper(
         id=name,
-        title=_string(row, "title", "") or name,
+        title=title,
         url=url,
         date=day,
         dates=(day,) if day else (),

@@ -19,11 +19,10 @@ from typing import NamedTuple
 from index.digests.literals import take_literal
 from index.digests.mapped import MappedText, is_eaten_latex, without_surrogates
 from index.digests.problems import AboutPaper, Problem, Severity
-from index.papers import Paper, Section, Source, paper_id
+from index.papers import MAX_TITLE, Paper, Section, Source, paper_id
 
 SUMMARY = "Summary"
 MAX_LINE = 1_000_000
-MAX_HEADING = 10_000
 
 _DATE = re.compile(r"(?<!\d)(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)")
 _DAY = re.compile(r"(?:##(?!#)|#(?!\S))\s*(.*)")  # `#1` in a text is no heading
@@ -228,13 +227,13 @@ class _Reader:
             return None
 
     def _heading(self, text: str, line: Line, day: date | None) -> _Entry | None:
-        match = _LINK.fullmatch(text) if len(text) <= MAX_HEADING else None
+        match = _LINK.fullmatch(text) if len(text) <= MAX_TITLE else None
         if not match or not paper_id(match.group(2)):
             self._report(
                 line.number,
                 f"a paper's heading should be “### [title](url)”, this is “### {text[:80]}”;"
                 " the paper is left out",
-                entry=_Entry(line.number, "", text[:MAX_HEADING], None),  # it may hold the address
+                entry=_Entry(line.number, "", text[:MAX_TITLE], None),  # it may hold the address
             )
             return None
         entry = _Entry(line.number, " ".join(match.group(1).split()), match.group(2), day)

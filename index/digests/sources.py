@@ -77,6 +77,17 @@ def find_beside(sources: Iterable[str | Path], name: str) -> list[Path]:
     return sorted(found.values())
 
 
+def missing_sources(sources: Iterable[str | Path]) -> list[Problem]:
+    """The sources that name nothing that is there, such as a share that is not mounted."""
+    missing: list[Problem] = []
+    for source in sources:
+        found = [path for _, path in _matches(str(source), missing)]
+        if len(found) == 1 and not found[0].exists():
+            name = _printable(str(source))
+            missing.append(Problem(name, None, "no such file or directory"))
+    return missing
+
+
 def _expand(source: str, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
     for named, path in _matches(source, problems):
         yield from _expand_path(path, named, problems)

@@ -141,7 +141,7 @@ class BuildFiles:
             return replace(build, id=self.id)  # whatever a copied file says
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             reason = f"{self.record} can't be read: {error}"
             seen = self.written()
             return Build(self.id, 0, BuildState.DIED, seen, finished=seen, error=reason)

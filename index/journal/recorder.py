@@ -80,9 +80,9 @@ class Recorder:
         """The build has published a version."""
         self._end(BuildState.DONE, index_version=version, report=report)
 
-    def failed(self, error: str) -> None:
+    def failed(self, error: str, report: dict[str, Any] | None = None) -> None:
         """The build has ended with an error."""
-        self._end(BuildState.FAILED, error=error)
+        self._end(BuildState.FAILED, error=error, report=report)
 
     def cancelled(self) -> None:
         """The build was told to stop."""

@@ -9,6 +9,8 @@ import bm25s
 import numpy as np
 import numpy.typing as npt
 
+from index.arrays import READING
+
 Ints = npt.NDArray[np.int64]
 
 # The usual ones: k1 from 0.9 to 2 and b from 0.3 to 0.75 differ by two points of recall here
@@ -74,7 +76,9 @@ class Bm25:
     @classmethod
     def open(cls, folder: Path) -> Bm25:
         """Map the files that `write` wrote."""
-        return cls(bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False))
+        with READING:
+            model = bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False)
+        return cls(model)
 
     def scores(self, terms: Sequence[int]) -> npt.NDArray[np.float32]:
         """The score of every document, (documents,); a term that occurs twice counts twice."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,7 +77,8 @@ def _watch(sources: list[str], settings: Settings, once: bool) -> None:
     if once:
         raise typer.BadParameter("goes neither with --plan nor with --full", param_hint="--watch")
     words = [word for word in sys.argv[1:] if word != "--watch"]
-    watch(sources, [Store(settings.data).forgotten.path], words)
+    golden = [Path(settings.build.golden)] if settings.build.golden else []
+    watch(sources, [Store(settings.data).forgotten.path, *golden], words)
 
 
 def _begin(journal: Journal, name: str | None) -> Recorder:
@@ -101,24 +103,34 @@ def _build(
     starts = not options.full and pays(settings.data)
     with Beside() if starts else nullcontext() as beside:
         from index.build import build as run_build
+        from index.errors import ChecksFailedError
         from index.progress import Both
+        from index.report import Report
         from index.store import Store
         from rag import printing_building as printing
 
         def on_read(reading: Reading) -> None:
             recorder.problems([asdict(problem) for problem in reading.problems])
 
-        with printing.BuildProgress() as bar:
-            built = run_build(
-                sources,
-                Store(settings.data),
-                settings.building(),
-                options,
-                progress=Both(recorder, bar),
-                on_read=on_read,
-                beside=beside,
-            )
-        recorder.done(built.version, asdict(built.report))
+        def on_published(version: str, report: Report) -> None:
+            recorder.done(version, asdict(report))
+
+        try:
+            with printing.BuildProgress() as bar:
+                built = run_build(
+                    sources,
+                    Store(settings.data),
+                    settings.building(),
+                    options,
+                    progress=Both(recorder, bar),
+                    on_read=on_read,
+                    on_published=on_published,
+                    beside=beside,
+                )
+        except ChecksFailedError as error:
+            report = Report.read(error.aside)
+            recorder.failed(str(error), asdict(report) if report else None)
+            raise
     printing.built(built, as_json)
 
 
@@ -148,10 +160,12 @@ def versions(
     folder = settings_of(data, profile).data
     store = Store(folder)
     if version is not None:
-        printing.report(store.version(version), as_json)
+        aside = version.partition("-")[2]
+        printing.report(store.failed(version) if aside else store.version(version), as_json)
         return
     builds = Journal(folder / FOLDER).all()
-    printing.versions(store.versions(), builds[0] if builds else None, as_json)
+    last = builds[0] if builds else None
+    printing.versions(store.versions(), last, as_json, store.live())
 
 
 def rollback(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 
 from index.errors import NonmunError, SnapshotError
 from index.forgotten import Forgotten
@@ -75,11 +76,10 @@ class Live:
         """
         with self._opening:
             served = self._searcher
-            version = self.store.live()
-            if served and served.snapshot.version == version:
-                self._trouble = None
-                return
             try:
+                if served and served.snapshot.version == self.store.live():
+                    self._trouble = None
+                    return
                 snapshot, trouble = self._open(served)
                 searcher = self._warm(snapshot, served)
             except NonmunError as error:
@@ -137,12 +137,13 @@ class Live:
         return self._forgotten
 
     def _watch(self) -> None:
-        failed: str | None = None
+        failed: tuple[object, ...] | None = None
         again = 0.0
         while not self._stop.wait(WATCH_SECONDS):
-            version: str | None = None
+            version: tuple[object, ...] = ()
             try:
-                version = self.store.live()
+                with suppress(SnapshotError):  # then it is tried again after a while
+                    version = self.store.live_state()
                 if version == failed and time.monotonic() < again:
                     continue
                 self.refresh()

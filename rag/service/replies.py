@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from index import journal, papers, store
+from index.forgotten import DenyList
 from rag.answer import Asked
 from rag.search import Found, Hit
 from rag.service import schemas
@@ -122,12 +123,24 @@ def build_fields(build: journal.Build) -> dict[str, Any]:
     }
 
 
-def build_reply(build: journal.Build) -> schemas.Build:
-    """A build with all that is known of it."""
+def build_reply(build: journal.Build, forgotten: DenyList) -> schemas.Build:
+    """A build with all that is known of it and may be said."""
+    build = _discreet(build, forgotten)
     problems = [schemas.BuildProblem.model_validate(one) for one in build.problems]
     return schemas.Build(**build_fields(build), problems=problems, report=build.report)
 
 
-def builds_reply(builds: Sequence[journal.Build]) -> schemas.BuildsReply:
+def builds_reply(builds: Sequence[journal.Build], forgotten: DenyList) -> schemas.BuildsReply:
     """A list of builds."""
-    return schemas.BuildsReply(builds=[schemas.BuildRow(**build_fields(one)) for one in builds])
+    rows = [schemas.BuildRow(**build_fields(_discreet(one, forgotten))) for one in builds]
+    return schemas.BuildsReply(builds=rows)
+
+
+def _discreet(build: journal.Build, forgotten: DenyList) -> journal.Build:
+    """A build without what names or quotes papers, if something was forgotten since it began."""
+    if not forgotten.changed_since(build.started):
+        return build
+    quoting = ("plan", "problems", "notes", "failures")
+    report = {**build.report, **dict.fromkeys(quoting)} if build.report else None
+    error = build.error and "left out: it may name papers that were forgotten since"
+    return replace(build, problems=[], report=report, error=error)

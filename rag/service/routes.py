@@ -169,6 +169,7 @@ def post_activate(version: str, live: Annotated[Live, Depends(_live)]) -> schema
 )
 def post_build(
     builds: Annotated[Builds, Depends(_builds)],
+    live: Annotated[Live, Depends(_live)],
     response: Response,
     asked: schemas.BuildRequest | None = None,
 ) -> schemas.Build:
@@ -176,19 +177,25 @@ def post_build(
     asked = asked or schemas.BuildRequest()
     build = builds.start(asked.full, asked.force)
     response.headers["Location"] = f"/v1/index/builds/{build.id}"
-    return replies.build_reply(build)
+    return replies.build_reply(build, live.store.forgotten)
 
 
 @v1.get("/index/builds", tags=["index"])
-def get_builds(builds: Annotated[Builds, Depends(_builds)]) -> schemas.BuildsReply:
+def get_builds(
+    builds: Annotated[Builds, Depends(_builds)], live: Annotated[Live, Depends(_live)]
+) -> schemas.BuildsReply:
     """List the last builds, newest first."""
-    return replies.builds_reply(builds.all())
+    return replies.builds_reply(builds.all(), live.store.forgotten)
 
 
 @v1.get("/index/builds/{build}", tags=["index"], responses=NOT_FOUND)
-def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schemas.Build:
+def get_build(
+    build: str,
+    builds: Annotated[Builds, Depends(_builds)],
+    live: Annotated[Live, Depends(_live)],
+) -> schemas.Build:
     """Tell how far a build is."""
-    return replies.build_reply(builds.get(build))
+    return replies.build_reply(builds.get(build), live.store.forgotten)
 
 
 @v1.post(
@@ -197,9 +204,13 @@ def get_build(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schema
     dependencies=[Depends(_admin)],
     responses={**NOT_FOUND, **NOT_ALLOWED, 409: {**_PROBLEM, "description": "It is not running"}},
 )
-def post_cancel(build: str, builds: Annotated[Builds, Depends(_builds)]) -> schemas.Build:
+def post_cancel(
+    build: str,
+    builds: Annotated[Builds, Depends(_builds)],
+    live: Annotated[Live, Depends(_live)],
+) -> schemas.Build:
     """Stop a build; what is served stays."""
-    return replies.build_reply(builds.cancel(build))
+    return replies.build_reply(builds.cancel(build), live.store.forgotten)
 
 
 @operations.get("/healthz")

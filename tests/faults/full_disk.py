@@ -6,6 +6,7 @@ ended with a word, the live version is what it was, nothing is left, and the nex
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import tempfile
@@ -35,6 +36,7 @@ def sizes(data: Path) -> list[int]:
 
 def main() -> int:
     """Print what was done and found, as JSON; 1 if anything is wrong."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     forked.prepare()
     faults: list[str] = []
     failed = 0
@@ -61,7 +63,7 @@ def main() -> int:
             faults.append("the build after all of them failed")
         if Store(scene.data).live() == before:
             faults.append("the build after all of them published nothing")
-    forked.report({"failed": failed, "faults": faults[:20]})
+    forked.report({"refused": failed, "faults": faults[:20]})
     return bool(faults)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from index.following import State, changes, state_of
+from index.following import SECONDS, State, changes, state_of
 
 
 def _states(*names: str) -> Iterator[State]:
@@ -39,6 +40,25 @@ def test_a_change_is_told_once_when_it_has_settled() -> None:
 
 def test_what_goes_back_to_what_it_was_is_no_change() -> None:
     assert _seen("a", "b", "a", "a", "a") == ["a"]
+
+
+def test_it_waits_before_each_look_but_the_first() -> None:
+    done: list[str | float] = []
+    names = iter("aabbb")
+
+    def look() -> State:
+        name = next(names, None)
+        if name is None:
+            raise KeyboardInterrupt
+        done.append(name)
+        return frozenset({(name, (1,))})
+
+    states = changes(look, done.append)
+    with suppress(KeyboardInterrupt):
+        for state in states:
+            done += [f"build {name}" for name, _ in state]
+    s = SECONDS
+    assert done == ["a", "build a", s, "a", s, "b", s, "b", "build b", s, "b", s]
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ import pytest
 
 from index.build import build
 from index.manifest import LAYOUT
+from index.progress import Silent
 from index.report import Report
 from index.settings import BuildOptions, BuildSettings, CheckSettings
+from index.sources import plan_build
 from index.store import Store
 from tests.quick_encoder import use_quick_encoder
 
@@ -98,6 +100,34 @@ def test_papers_kept_missing_are_forgotten_too(store: Store, digests: Path) -> N
         (digests / name).unlink()
     store.forgotten.add([], ["Ada Quixoticus"])
     built = build([digests], store, options=BuildOptions(keep_missing=True))
+    assert _traces(built.folder, TRACES) == []
+
+
+@pytest.mark.parametrize("keep_missing", [False, True])
+def test_one_whose_author_only_a_new_digest_names_is_told_of_nowhere(
+    store: Store, digests: Path, keep_missing: bool
+) -> None:
+    """The live version knows the paper without authors: nothing in it says that it is forgotten."""
+    for name in ("2024-05-03.md", "2024-05-09.md"):
+        path = digests / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("Authors: Ada Quixoticus, Common Coauthor\n", ""), "utf-8")
+    (digests / "2024-05-04.md").unlink()
+    build([digests], store)
+    (digests / "2024-05-10.md").write_text(
+        (digests / "2024-05-03.md")
+        .read_text(encoding="utf-8")
+        .replace("- **What's", "Authors: Ada Quixoticus\n\n- **What's"),
+        encoding="utf-8",
+    )
+    store.forgotten.add([], ["Ada Quixoticus"])
+    options = BuildOptions(keep_missing=keep_missing)
+    plan, _ = plan_build([digests], store, options, Silent())
+    built = build([digests], store, options=options)
+    assert built.report.plan
+    assert plan.removed == built.report.plan.removed == ()
+    assert plan.added == built.report.plan.added == ()
+    assert (built.report.papers, built.report.forgotten) == (6, 1)
     assert _traces(built.folder, TRACES) == []
 
 

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from index.build import build
 from index.errors import ChecksFailedError, SnapshotError
 from index.leases import take
 from index.manifest import LAYOUT
-from index.settings import BuildOptions, BuildSettings
+from index.settings import BuildOptions, BuildSettings, CheckSettings
 from index.store import Store
 from tests.quick_encoder import use_quick_encoder
 
@@ -80,9 +81,11 @@ def test_the_report_names_what_was_deleted(
 def test_the_live_one_is_kept_however_old(store: Store, publish: Callable[..., str]) -> None:
     made = [publish(text) for text in "가나다"]
     store.activate(made[0])
-    assert store.retire(1) == [made[1]]
+    assert store.retire(2) == [made[1]]
     assert _there(store) == [made[2], made[0]]
     assert store.open_live().version == made[0]
+    assert store.retire(1) == [made[2]]
+    assert _there(store) == [made[0]]
 
 
 def test_one_that_is_open_is_kept_until_it_is_closed(
@@ -133,6 +136,61 @@ def test_one_that_becomes_live_meanwhile_is_kept(
     monkeypatch.setattr("index.store.take", take_late)
     assert store.retire(1) == []
     assert store.open_live().version == made[0]
+
+
+def test_those_that_cannot_be_read_any_more_go_first(
+    store: Store, publish: Callable[..., str]
+) -> None:
+    made = [publish(text) for text in "가나다"]
+    manifest = store.folder / "versions" / made[1] / LAYOUT.manifest
+    manifest.write_text('{"format": 2}', encoding="utf-8")
+    assert store.retire(3) == []
+    assert store.retire(2) == [made[1]]
+    assert _folders(store) == {made[0], made[2]}
+
+
+def test_many_that_point_at_versions_at_once_leave_no_empty_pointer(
+    store: Store, publish: Callable[..., str]
+) -> None:
+    made = [publish(text) for text in "가나"]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(store.make_live, made * 100))
+    assert store.live() in made
+    assert not list(store.folder.glob("live*new"))
+
+
+def test_an_empty_pointer_is_survived(store: Store, publish: Callable[..., str]) -> None:
+    publish("가")
+    two = publish("나")
+    (store.folder / "live").write_text("", encoding="utf-8")
+    opened = store.open_best()
+    assert opened.snapshot.version == two
+    assert opened.complaint
+
+
+def test_what_somebody_made_live_meanwhile_stays(
+    store: Store, publish: Callable[..., str], tmp_path: Path
+) -> None:
+    one, _ = publish("가"), publish("나")
+    path = tmp_path / "digests" / "2024-05-01.md"
+    path.write_text(path.read_text(encoding="utf-8") + "더 있다.\n", encoding="utf-8")
+    with pytest.raises(SnapshotError, match="was made live while"):
+        build([tmp_path / "digests"], store, on_read=lambda _: None, progress=_GoBack(store, one))
+    assert store.live() == one
+
+
+class _GoBack:
+    """Rolls back while a build writes."""
+
+    def __init__(self, store: Store, version: str) -> None:
+        self._store, self._version = store, version
+
+    def stage(self, name: str, total: int) -> None:
+        if name == "write":
+            self._store.make_live(self._version)
+
+    def advance(self, steps: int) -> None:
+        pass
 
 
 def test_one_that_is_being_deleted_is_refused(store: Store, publish: Callable[..., str]) -> None:
@@ -255,6 +313,13 @@ class TestFailed:
                 build([shrunk], store)
             asides.append(failed.value.aside)
         assert [path.is_dir() for path in asides] == [False, False, True, True]
+
+    def test_it_goes_when_a_version_passes(self, store: Store, shrunk: Path) -> None:
+        with pytest.raises(ChecksFailedError) as failed:
+            build([shrunk], store)
+        assert store.failed(failed.value.aside.name).report
+        build([shrunk], store, BuildSettings(checks=CheckSettings(least_kept=0)))
+        assert not failed.value.aside.exists()
 
     def test_force_publishes_and_says_so(self, store: Store, shrunk: Path) -> None:
         built = build([shrunk], store, options=BuildOptions(force=True))

@@ -201,10 +201,14 @@ class TestBuild:
         assert run("build", samples, digest, "--data", data, "--full") == 0
         assert "--full" not in run.out
 
-    def test_a_missing_source_beside_a_good_one_is_a_problem(
+    def test_a_missing_source_beside_a_good_one_takes_no_papers_away(
         self, run: Run, digest: Path, tmp_path: Path
     ) -> None:
-        assert run("build", digest, "nowhere", "--data", tmp_path / "data") == 0
+        for missing in ("nowhere", "nowhere/*.md"):
+            assert run("build", digest, missing, "--data", tmp_path / "data") == 1
+            assert f"{missing}: no " in run.err
+            assert "--keep-missing" in run.err
+        assert run("build", digest, "nowhere", "--data", tmp_path / "data", "--keep-missing") == 0
         assert "nowhere: no such file or directory" in run.out
 
 

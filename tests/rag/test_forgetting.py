@@ -207,9 +207,9 @@ class TestForget:
         assert run("forget", DPO) == 0
         assert run.out.startswith(
             f"{DPO}: forgotten; 1 paper of the live version hidden at once\n"
-            "The next build leaves out for good what is forgotten."
+            "What is forgotten is left out by the next build, and by all that follow."
         )
-        assert "until they are removed" in run.out
+        assert "still have the text on disk" in run.out
         for command in ("search", "ask"):
             assert run(command, QUESTION) == 0
             assert run.out

