@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,28 @@ def test_it_is_ended_with_the_block_whatever_it_does() -> None:
         pending = process.mine([["긴 글(long text)"]] * 100_000)
     assert process._process.poll() is not None
     assert pending.done() or pending.cancelled()
+
+
+def test_it_is_ended_though_it_does_not_answer() -> None:
+    process = Beside()
+    os.kill(process._process.pid, signal.SIGSTOP)
+    pending = process.mine([["긴 글(long text)"]] * 100_000)  # more than a pipe holds
+    closing = threading.Thread(target=process.close, daemon=True)
+    closing.start()
+    closing.join(timeout=20)
+    ended = not closing.is_alive()
+    process._process.kill()
+    closing.join()
+    assert ended
+    assert pending.done()
+
+
+def test_ctrl_c_is_for_the_build_and_not_for_it() -> None:
+    with Beside() as process:
+        assert len(process.analyze(["준비"]).result()) == 1  # it is up
+        process._process.send_signal(signal.SIGINT)
+        assert process.analyze(TEXTS).result() == list(analyzer().analyze_all(TEXTS))
+        assert process._process.poll() is None
 
 
 def test_it_ends_when_the_build_is_killed(tmp_path: Path) -> None:

@@ -152,6 +152,34 @@ def test_forgetting_most_papers_is_no_loss(store: Store, digests: Path) -> None:
     assert build([digests], store).report.papers == 2
 
 
+def test_forgetting_most_papers_by_their_authors_is_no_loss_though_no_digest_has_them(
+    store: Store, digests: Path
+) -> None:
+    build([digests], store)
+    gone = (1, 2, 5, 6, 7, 8)
+    for day in gone:
+        (digests / f"2024-05-0{day}.md").unlink()
+    store.forgotten.add([], [f"Author Number{day}" for day in gone])
+    assert build([digests], store).report.papers == 2
+
+
+def test_golden_questions_about_one_that_never_was_published_are_left_out(
+    store: Store, digests: Path
+) -> None:
+    (digests / "golden.jsonl").write_text(
+        f'{{"query": "쿼크별곡", "paper": "{GONE}"}}\n'
+        '{"query": "1째 논문", "paper": "2405.00001"}\n',
+        encoding="utf-8",
+    )
+    for name in ("2024-05-03.md", "2024-05-09.md"):
+        (digests / name).unlink()
+    store.forgotten.add([GONE], [])
+    built = build([digests], store)
+    assert built.report.quality
+    assert built.report.quality.golden
+    assert built.report.quality.golden.questions == 1
+
+
 def test_golden_questions_about_them_are_left_out(store: Store, digests: Path) -> None:
     (digests / "golden.jsonl").write_text(
         '{"query": "쿼크별곡", "paper": "2405.00003"}\n'

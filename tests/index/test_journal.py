@@ -93,6 +93,27 @@ class TestOneBuild:
         assert done.finished
         assert done.problems == problems
 
+    def test_its_process_can_be_read_while_it_is_said_again(
+        self, builds: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with builds.begin() as recorder:
+            lock = builds.folder / f"{recorder.build.id}.lock"
+            there: list[bytes] = []
+            open_path = Path.open
+
+            def look(path: Path, *more: Any) -> Any:
+                file = open_path(path, *more)
+                with open(path, "rb") as other:  # noqa: PTH123 - the other one is looked at
+                    there.append(other.read())
+                return file
+
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "open", look)
+                recorder.run_by(os.getpid())
+            assert there == [str(os.getpid()).encode()]
+            assert lock.read_bytes() == there[0]
+            recorder.done("v", {})
+
     def test_nothing_is_there_before_the_first(self, builds: Journal) -> None:
         assert builds.all() == []
         assert builds.running() is None
@@ -130,6 +151,21 @@ class TestOneAtATime:
             recorder.done("v", {})
         assert builds.running() is None
         _done(builds)
+
+    def test_one_is_held_before_anybody_can_read_of_it(
+        self, builds: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held: list[bool] = []
+        save = BuildFiles.save
+
+        def look(files: BuildFiles, build: Build, *, durably: bool = False) -> None:
+            held.append(is_taken(files.lock))
+            save(files, build, durably=durably)
+
+        monkeypatch.setattr(BuildFiles, "save", look)
+        with builds.begin() as recorder:
+            recorder.done("v", {})
+        assert held == [True, True]
 
     def test_that_holds_between_processes(
         self, builds: Journal, elsewhere: Callable[[], tuple[str, subprocess.Popen[str]]]
@@ -294,6 +330,25 @@ class TestStop:
         assert other.returncode == 0
         assert _get(builds, name).state is BuildState.RUNNING
 
+    def test_one_that_could_not_be_told_was_not_cancelled(
+        self,
+        builds: Journal,
+        elsewhere: Callable[[], tuple[str, subprocess.Popen[str]]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        name, process = elsewhere()
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("index.journal.journal.os.kill", refuse)
+            assert not builds.stop(name)
+        assert _get(builds, name).state is BuildState.RUNNING
+        process.kill()
+        process.wait()
+        assert _get(builds, name).state is BuildState.DIED
+
     def test_nobody_tells_itself(self, builds: Journal) -> None:
         with builds.begin() as recorder:
             assert not builds.stop(recorder.build.id)
@@ -302,6 +357,15 @@ class TestStop:
 
 def _full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_half_a_record_of_a_build_that_was_killed_is_cleared_away(builds: Journal) -> None:
+    _done(builds)
+    left = builds.folder / f"{'0' * 12}.{'1' * 32}.new"
+    left.write_text("{", encoding="utf-8")
+    _done(builds)
+    assert not left.exists()
+    assert len(builds.all()) == 2
 
 
 def test_what_cannot_be_recorded_leaves_nothing(

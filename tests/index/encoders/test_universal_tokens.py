@@ -268,13 +268,14 @@ class TestFolds:
     def _bases(self, basis: Basis, count: int) -> list[Basis]:
         return [Basis(basis.mean + one, basis.axes + np.float32(one)) for one in range(count)]
 
+    @pytest.mark.parametrize("count", [2, FOLDS_KEPT])  # two, while one takes over from another
     def test_versions_that_are_asked_by_turns_each_keep_theirs(
-        self, basis: Basis, computed: list[int]
+        self, basis: Basis, computed: list[int], count: int
     ) -> None:
         encoder = UniversalEncoder()
-        for one in self._bases(basis, FOLDS_KEPT) * 3:
+        for one in self._bases(basis, count) * 3:
             encoder.encode_query_tokens("짧다", one)
-        assert len(computed) == FOLDS_KEPT
+        assert len(computed) == count
 
     def test_those_of_versions_that_are_gone_are_let_go(
         self, basis: Basis, computed: list[int]

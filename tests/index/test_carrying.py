@@ -1,0 +1,150 @@
+"""What a build carries over, kind by kind, against what it would compute anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.build import build
+from index.content import Content, Cut, Title
+from index.errors import EncoderError
+from index.lexical import latent
+from index.snapshot import Snapshot
+from index.store import Store
+from tests.quick_encoder import QuickEncoder, use_quick_encoder
+
+PAPERS = range(1, 9)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> QuickEncoder:
+    return use_quick_encoder(monkeypatch)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "data")
+
+
+@pytest.fixture
+def digests(tmp_path: Path) -> Path:
+    folder = tmp_path / "digests"
+    folder.mkdir()
+    for number in PAPERS:
+        _write(folder, number)
+    return folder
+
+
+def _write(
+    folder: Path,
+    number: int,
+    title: str = "A Model of Retrieval",
+    author: str = "Ada Byron",
+    text: str = "모형을 다룬다",
+    second: str = "검색을 견준다",
+) -> None:
+    (folder / f"2024-05-{number:02}.md").write_text(
+        f"### [{title} {number}](https://arxiv.org/abs/2405.0000{number})\n\n"
+        f"Authors: {author}, Common Coauthor\n\n"
+        f"- **What's New**: {number}번 논문은 {text}.\n- **Summary**: {number}번은 {second}.\n",
+        encoding="utf-8",
+    )
+
+
+def _found(snapshot: Snapshot, *words: str) -> list[str]:
+    """The papers that have one of these words."""
+    scores = snapshot.lexicon.score_papers(snapshot.lexicon.numbers(list(words)))
+    return [snapshot.ids[row] for row in np.flatnonzero(scores).tolist()]
+
+
+def test_new_authors_of_an_old_paper_are_those_it_is_found_by(store: Store, digests: Path) -> None:
+    build([digests], store)
+    _write(digests, 2, author="Grace Hopper")
+    report = build([digests], store).report
+    assert (report.encoded, report.carried) == (0, 16)
+    snapshot = store.open_live()
+    assert _found(snapshot, "hopper") == ["2405.00002"]
+    assert "2405.00002" not in _found(snapshot, "byron")
+    assert len(_found(snapshot, "byron")) == len(PAPERS) - 1
+
+
+def test_an_old_text_of_a_new_paper_is_found_by_the_new_number(store: Store, digests: Path) -> None:
+    build([digests], store)
+    path = digests / "2024-05-02.md"
+    path.write_text(path.read_text("utf-8").replace("2405.00002", "2405.00077"), encoding="utf-8")
+    assert build([digests], store).report.encoded == 0
+    snapshot = store.open_live()
+    assert _found(snapshot, "2405.00077") == ["2405.00077"]
+    assert _found(snapshot, "2405.00002") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"title": "Speech Again"}, {"text": "말을 글로 옮긴다"}, {"second": "확산을 빠르게 한다"}],
+    ids=["title", "first section", "second section"],
+)
+def test_latent_vectors_are_those_of_all_that_a_paper_says(
+    store: Store, digests: Path, change: dict[str, str]
+) -> None:
+    build([digests], store)
+    _write(digests, 2, **change)
+    _write(digests, 9, **change)
+    build([digests], store)
+    snapshot = store.open_live()
+    assert snapshot.latent
+    terms = [
+        latent.joined(
+            [word for one in snapshot.passages_of(row) for word in snapshot._words(one)],
+            snapshot.lexicon.title_terms(row),
+        )
+        for row in range(len(snapshot))
+    ]
+    np.testing.assert_allclose(
+        snapshot.latent.papers, snapshot.latent.space.vectors(terms), atol=1e-6
+    )
+
+
+def test_what_was_computed_otherwise_is_not_carried_over(
+    store: Store, digests: Path, quick: QuickEncoder
+) -> None:
+    build([digests], store)
+    for name in ("fingerprint", "token_fingerprint"):
+        setattr(quick, name, f"another {name}")
+        again = build([digests], store)
+        assert again.new
+        assert (again.report.encoded, again.report.carried) == (16, 0)
+        assert not build([digests], store).new
+
+
+class TestMissing:
+    """An encoder that left something out."""
+
+    @pytest.fixture
+    def content(self) -> Content:
+        content = Content()
+        content.cuts = [Cut((0, 2), [(0, 2)], []) for _ in range(3)]
+        content.new_titles = [Title([]), Title([])]
+        known: list[Cut | Title] = [*content.cuts[:2], content.new_titles[0]]
+        for one in known:
+            one.vector = np.ones(4, np.float32)
+            one.tokens = np.zeros((1, 3), np.uint16)
+        return content
+
+    def test_a_passage_or_a_title_without_a_vector_is_an_error(self, content: Content) -> None:
+        assert content.passages(np.array([1, 0, 1]), 4).vectors.shape == (3, 4)
+        assert content.title_vectors(np.array([0]), 4).shape == (1, 4)
+        with pytest.raises(EncoderError, match="given no vector"):
+            content.passages(np.array([0, 2]), 4)
+        with pytest.raises(EncoderError, match="given no vector"):
+            content.title_vectors(np.array([0, 1]), 4)
+
+    def test_one_without_tokens_is_an_error(self, content: Content) -> None:
+        with pytest.raises(EncoderError, match="2 texts were given no tokens"):
+            content.tokens(np.array([0, 1]), np.array([0]))
+
+    def test_vectors_that_are_not_finite_are_an_error(self, content: Content) -> None:
+        content.cuts[1].vector = np.array([0, 1, np.inf, 0], np.float32)
+        with pytest.raises(EncoderError, match="not finite"):
+            content.passages(np.array([0, 1]), 4)
