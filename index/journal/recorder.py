@@ -104,7 +104,10 @@ class Recorder:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if isinstance(error, KeyboardInterrupt | SystemExit) or (
+                # Told to stop while it imported an extension module: that fails in its own way.
+                error is not None and self._files is not None and self._files.stop.exists()
+            ):
                 self.cancelled()
             elif isinstance(error, NonmunError):
                 self.failed(str(error))

@@ -28,5 +28,9 @@ def clean_when_terminated() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except Exception:
+        if told > float("-inf"):  # the exit was lost in the import of an extension module
+            sys.exit(TERMINATED)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)

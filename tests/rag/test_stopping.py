@@ -31,6 +31,19 @@ def test_the_block_is_left_and_cleans_up() -> None:
     assert cleaned
 
 
+def test_an_exit_that_is_lost_on_the_way_is_one_all_the_same() -> None:
+    def lose() -> None:
+        with clean_when_terminated():
+            try:
+                _tell()
+            except SystemExit:
+                raise ImportError("initialization failed") from None
+
+    with pytest.raises(SystemExit) as stop:
+        lose()
+    assert stop.value.code == TERMINATED
+
+
 def test_who_is_told_twice_is_not_disturbed_in_cleaning_up() -> None:
     cleaned: list[bool] = []
 
