@@ -33,7 +33,7 @@ def measure_steps(corpus: Path, data: Path, scratch: Path) -> str:
     Args:
         corpus: Digests.
         data: A folder in which they are published.
-        scratch: An empty folder.
+        scratch: A folder for it; in `before` it leaves what was published before the day.
     """
     digests = scratch / "digests"
     shutil.copytree(corpus, digests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ _STAGING = "staging-"
 _FORGOTTEN = "forgotten.json"
 _FAILED = "failed"
 _KEPT_FAILED = 2  # each is as large as a version
+_NAME = re.compile(r"[0-9a-f]{12}")  # as `Manifest.named` makes it
 _TRIES = 5  # to open the live version, while others publish and clear away
 
 
@@ -252,6 +254,8 @@ class Store:
             staged.rename(target)
             sync(target.parent)
         self.make_live(manifest.version)
+        for old in self.folder.glob(f"{_STAGING}broken-*"):
+            shutil.rmtree(old, ignore_errors=True)
         for old in self._folder(_FAILED).glob("*"):  # what is published now is what was meant
             shutil.rmtree(old, ignore_errors=True)
         return target
@@ -287,7 +291,8 @@ class Store:
         found = sorted(self.versions(), key=lambda one: not one.live)
         readable = [self._path(one.version) for one in found]
         # Those of another nonmun, or broken ones, are the oldest.
-        others = sorted(set(self._folder(VERSIONS).glob("*")) - set(readable))
+        named = {path for path in self._folder(VERSIONS).glob("*") if _NAME.fullmatch(path.name)}
+        others = sorted(named - set(readable))  # but not what somebody has copied there
         for folder in [*readable, *others][keep:]:
             try:
                 lease = take(folder / LAYOUT.manifest)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from index.following import changes, state_of
+
+_GRACE_SECONDS = 10.0
 
 
 def watch(sources: Sequence[str], beside: Sequence[Path], words: Sequence[str]) -> None:
@@ -27,7 +30,10 @@ def watch(sources: Sequence[str], beside: Sequence[Path], words: Sequence[str]) 
         process = subprocess.Popen([sys.executable, "-m", "rag.cli", *words])  # noqa: S603
         try:
             process.wait()
-        except BaseException:  # told to stop: so is the build, and it cleans up
+        except BaseException as stop:  # told to stop: so is the build, and it cleans up
+            if isinstance(stop, KeyboardInterrupt):  # a terminal has told it already
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE_SECONDS)
             process.terminate()
             process.wait()
             raise

@@ -118,6 +118,28 @@ def test_what_was_computed_otherwise_is_not_carried_over(
         assert not build([digests], store).new
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_terms_stand_where_they_are_in_their_passage(
+    store: Store, digests: Path, steps: int
+) -> None:
+    """Also in a passage that does not begin where its section does."""
+    names = [f"Model{number}" for number in range(60)]
+    text = " ".join(f"{name} 모형은 앞의 것보다 검색을 더 잘한다." for name in names)
+    for step in range(steps):
+        _write(digests, 1, text=f"{text} {step}번째로 쓴 글이다")
+        build([digests], store)
+    snapshot = store.open_live()
+    assert len(snapshot.passages_of(0)) > 3
+    found = []
+    for row in snapshot.passages_of(0):
+        passage = snapshot.passage(row).text
+        for term in snapshot.lexicon.passage_terms(row):
+            assert 0 <= term.start < term.end <= len(passage)
+            if term.text.startswith("model") and term.text[5:]:
+                found.append(passage[term.start : term.end])
+    assert found == names
+
+
 class TestMissing:
     """An encoder that left something out."""
 
