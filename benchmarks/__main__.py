@@ -43,7 +43,10 @@ def _page(corpus: Path, evaluation: Path | None, folder: Path) -> str:
     with process.running(data) as service:
         parts += ["## Service", "One client, one request at a time."]
         parts.append(process.measure_service(service, queries))
-    parts += ["## A build beside the service", building.measure_service(corpus, folder / "before", queries)]
+    parts += [
+        "## A build beside the service",
+        building.measure_service(corpus, folder / "before", queries),
+    ]
     with process.running(data) as service:
         if evaluation:
             parts += ["## Questions", process.score(service, evaluation)]
