@@ -32,8 +32,8 @@ class _Process:
         self.started.append(command)
         self._ends = self.statuses.pop(0)
 
-    def wait(self) -> int:
-        self.told.append("wait")
+    def wait(self, timeout: float | None = None) -> int:
+        self.told.append("wait" if timeout is None else "wait a while")
         ends, self._ends = self._ends, 0
         if isinstance(ends, BaseException):
             raise ends
@@ -67,14 +67,17 @@ class TestLoop:
         assert process.told == ["wait"] * 3
         assert capsys.readouterr().err.count(WAITING) == 3
 
-    @pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(143)])
+    @pytest.mark.parametrize(
+        ("end", "grace"), [(KeyboardInterrupt(), ["wait a while"]), (SystemExit(143), [])]
+    )
     def test_who_is_ended_ends_the_build_and_waits_for_it(
-        self, process: type[_Process], end: BaseException
+        self, process: type[_Process], end: BaseException, grace: list[str]
     ) -> None:
+        # A terminal interrupts both, and a build that is told twice can't clean up.
         process.statuses = [0, end]
         with pytest.raises(type(end)):
             watching.watch(["digests"], [], ["build", "digests"])
-        assert process.told == ["wait", "wait", "terminate", "wait"]
+        assert process.told == ["wait", "wait", *grace, "terminate", "wait"]
 
     def test_it_looks_at_the_sources_and_at_what_else_a_build_reads(
         self, process: type[_Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
