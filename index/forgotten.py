@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from filelock import FileLock, Timeout
 
+from index.durable import write_whole
 from index.errors import SnapshotError
 from index.labels import Mask, fold_name
-from index.manifest import sync
 from index.papers import Paper, paper_id
 
 if TYPE_CHECKING:
@@ -208,20 +208,14 @@ class DenyList:
                     frozenset(change(entries.authors, people, fold_name)),
                 )
                 if changed:
-                    self._write(entries)
+                    text = msgspec.json.format(msgspec.json.encode(entries), indent=1)
+                    write_whole(self.path, text + b"\n")
         except Timeout:
             raise SnapshotError(f"another command is changing {self.path}; try again") from None
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise SnapshotError(f"can't write {self.path}: {reason}") from None
         return changed
-
-    def _write(self, entries: Entries) -> None:
-        aside = self.path.with_suffix(".new")
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1) + b"\n")
-        sync(aside)
-        aside.replace(self.path)
-        sync(self.path.parent)
 
     def _unreadable(self, error: OSError) -> SnapshotError:
         reason = (error.strerror or str(error)).lower()

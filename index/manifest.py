@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from index.durable import sync
 from index.errors import SnapshotError
 
 FORMAT = 3
@@ -154,15 +154,6 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
         sync(path)
     sync(folder)
     return sealed
-
-
-def sync(path: Path) -> None:
-    """Make a file's or folder's contents survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _checksum(path: Path) -> str:

@@ -15,8 +15,9 @@ import msgspec
 
 from index.checking import Quality
 from index.digests import Reading
+from index.durable import sync
 from index.learned import Learned
-from index.manifest import LAYOUT, Manifest, sync
+from index.manifest import LAYOUT, Manifest
 from index.papers import Paper
 from index.plan import Plan
 from index.progress import Progress

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from index.digests.sources import state_of_file
+from index.durable import ASIDE, sync, write_whole
 from index.errors import SnapshotError, UnknownVersionError
 from index.forgotten import DenyList
 from index.leases import take
-from index.manifest import LAYOUT, LIVE, VERSIONS, Manifest, read_manifest, sync, verify_files
+from index.manifest import LAYOUT, LIVE, VERSIONS, Manifest, read_manifest, verify_files
 from index.report import Report
 from index.snapshot import Snapshot
 
@@ -137,7 +137,7 @@ class Store:
         """All published snapshots whose manifest can be read, newest build first."""
         live = self.live()
         found = []
-        for path in sorted(self._folder(VERSIONS).glob("*")):
+        for path in sorted((self.folder / VERSIONS).glob("*")):
             try:
                 manifest = read_manifest(path)
             except SnapshotError:
@@ -151,7 +151,7 @@ class Store:
 
     def next_number(self) -> int:
         """The number of the build that comes next."""
-        folders = (*self._folder(VERSIONS).glob("*"), *self._folder(_FAILED).glob("*"))
+        folders = (*(self.folder / VERSIONS).glob("*"), *(self.folder / _FAILED).glob("*"))
         return 1 + max((_number(path) for path in folders), default=0)
 
     def version(self, version: str) -> Version:
@@ -174,7 +174,7 @@ class Store:
         Raises:
             UnknownVersionError: There is none.
         """
-        for folder in self._folder(_FAILED).glob("*"):
+        for folder in (self.folder / _FAILED).glob("*"):
             if folder.name == name:
                 return Version(name, False, read_manifest(folder), Report.read(folder))
         raise UnknownVersionError(f"no version {name[:100]!r} is kept aside in {self.folder}")
@@ -196,18 +196,11 @@ class Store:
         Raises:
             SnapshotError: It can't be written down.
         """
-        # A name of its own: two that point at the same moment must not write into one file.
-        aside = self.folder / f"{LIVE}.{uuid.uuid4().hex}.new"
         try:
-            aside.write_text(version + "\n", encoding="utf-8")
-            sync(aside)
-            aside.replace(self.folder / LIVE)
-            sync(self.folder)
+            write_whole(self.folder / LIVE, f"{version}\n".encode())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise SnapshotError(f"can't write {self.folder / LIVE}: {reason}") from None
-        finally:
-            aside.unlink(missing_ok=True)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -256,7 +249,7 @@ class Store:
         self.make_live(manifest.version)
         for old in self.folder.glob(f"{_STAGING}broken-*"):
             shutil.rmtree(old, ignore_errors=True)
-        for old in self._folder(_FAILED).glob("*"):  # what is published now is what was meant
+        for old in (self.folder / _FAILED).glob("*"):  # what is published now is what was meant
             shutil.rmtree(old, ignore_errors=True)
         return target
 
@@ -268,9 +261,9 @@ class Store:
         Returns:
             Its folder.
         """
-        target = self._folder(_FAILED) / name
+        target = self.folder / _FAILED / name
         target.parent.mkdir(exist_ok=True)
-        kept = sorted(target.parent.glob("*"), key=lambda path: _number(path))
+        kept = sorted(target.parent.glob("*"), key=_number)
         for old in kept[: max(0, len(kept) - _KEPT_FAILED + 1)]:
             shutil.rmtree(old, ignore_errors=True)
         staged.chmod(0o755)
@@ -291,7 +284,7 @@ class Store:
         found = sorted(self.versions(), key=lambda one: not one.live)
         readable = [self._path(one.version) for one in found]
         # Those of another nonmun, or broken ones, are the oldest.
-        named = {path for path in self._folder(VERSIONS).glob("*") if _NAME.fullmatch(path.name)}
+        named = {path for path in (self.folder / VERSIONS).glob("*") if _NAME.fullmatch(path.name)}
         others = sorted(named - set(readable))  # but not what somebody has copied there
         for folder in [*readable, *others][keep:]:
             try:
@@ -318,12 +311,9 @@ class Store:
         """Delete what builds that were killed have left."""
         for left in self.folder.glob(f"{_STAGING}*"):
             shutil.rmtree(left, ignore_errors=True)
-        for left in self.folder.glob(f"{LIVE}.*.new"):
+        for left in self.folder.glob(f"{LIVE}.*{ASIDE}"):
             with suppress(OSError):
                 left.unlink()
-
-    def _folder(self, name: str) -> Path:
-        return self.folder / name
 
     def _open(self, version: str) -> Snapshot:
         snapshot = Snapshot.open(self._path(version))

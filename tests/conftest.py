@@ -20,7 +20,7 @@ from rag.settings import Settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach a network
 
-pytest_plugins = ["tests.lasting_builds", "tests.tiny_models"]
+pytest_plugins = ["tests.lasting_builds", "tests.quick_encoder", "tests.tiny_models"]
 
 ROOT = Path(__file__).parents[1]
 

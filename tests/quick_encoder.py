@@ -8,11 +8,17 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from index.build import build
 from index.encoders import Basis, Tokens, Vectors
+from index.settings import BuildSettings
+from index.store import Store
+
+Publish = Callable[..., str]
 
 _WORD = re.compile(r"\w+")
 
@@ -76,3 +82,27 @@ def use_quick_encoder(patch: pytest.MonkeyPatch) -> QuickEncoder:
         patch.setattr(f"{module}.open_encoder", lambda _: encoder)
         patch.setattr(f"{module}.open_multi_vector_encoder", lambda *_: encoder)
     return encoder
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[QuickEncoder]:
+    """All builds and snapshots of a module use this encoder."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield use_quick_encoder(patch)
+
+
+@pytest.fixture
+def publish(store: Store, tmp_path: Path) -> Publish:
+    """Publishes a version of the module's own store, in which the paper says this."""
+
+    def publish(text: str, keep: int = 5) -> str:
+        folder = tmp_path / "digests"
+        folder.mkdir(exist_ok=True)
+        (folder / "2024-05-01.md").write_text(
+            "### [Paper](https://arxiv.org/abs/2405.00001)\n\n"
+            f"- **What's New**: {text}라고 말한다.\n",
+            encoding="utf-8",
+        )
+        return build([folder], store, BuildSettings(keep=keep)).version
+
+    return publish

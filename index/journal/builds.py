@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from index.durable import write_whole
 
 FOLDER = "builds"  # in the data folder
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -167,17 +168,7 @@ class BuildFiles:
         del values["pid"]  # it is said in the lock, and only while that is held
         # A file's name need not be UTF-8, and what stands for its bytes can't be sent as JSON.
         data = json.dumps(values, ensure_ascii=False).encode("utf-8", "replace")
-        aside = self.folder / f"{self.id}.{uuid.uuid4().hex}.new"
-        try:
-            with aside.open("wb") as file:
-                file.write(data)
-                if durably:
-                    file.flush()
-                    os.fsync(file.fileno())
-            aside.replace(self.record)
-        finally:
-            with suppress(OSError):
-                aside.unlink()
+        write_whole(self.record, data, durably=durably)
 
     def remove(self) -> None:
         """Forget the build."""

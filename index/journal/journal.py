@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock
+
+from index.durable import ASIDE
 from index.errors import BuildRunningError, UnknownBuildError
 from index.journal.builds import Build, BuildFiles, BuildState
 from index.journal.recorder import Recorder
-from index.leases import Lease, is_open_in, is_taken, take
+from index.leases import is_open_in, is_taken, take
 
 KEPT = 20
 _START = "start.lock"
@@ -56,11 +57,12 @@ class Journal:
             OSError: It can't be recorded.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        # While a build is being recorded no other is, by whichever process.
+        with FileLock(self.folder / _START, timeout=_START_SECONDS):
             builds = self.all()
             if running := _running(builds):
                 raise BuildRunningError(f"build {running.id} is running")
-            for left in self.folder.glob("*.new"):  # half a record, of a build that was killed
+            for left in self.folder.glob(f"*{ASIDE}"):  # half a record, of a build that was killed
                 with suppress(OSError):
                     left.unlink()
             build = Build(
@@ -140,18 +142,6 @@ class Journal:
         ):
             raise UnknownBuildError(f"no build {name[:100]!r} waits to be run by this process")
         return Recorder(build, self._files(name))
-
-    @contextmanager
-    def _alone(self) -> Iterator[Lease]:
-        """While a build is being recorded no other is, by whichever process."""
-        path = self.folder / _START
-        deadline = time.monotonic() + _START_SECONDS
-        while (lease := take(path)) is None:
-            if time.monotonic() > deadline:
-                raise TimeoutError(None, f"{path} is held by another process")
-            time.sleep(0.01)
-        with lease:
-            yield lease
 
     def _settled(self, files: BuildFiles) -> Build | None:
         """A build as it is: one that says it runs while nobody holds its lock has ended."""

@@ -204,7 +204,7 @@ class TestDenyList:
         with pytest.raises(SnapshotError, match=r"forgotten\.json can't be read"):
             deny.read()
 
-    @pytest.mark.parametrize("failing", ["index.forgotten.sync", "pathlib.Path.replace"])
+    @pytest.mark.parametrize("failing", ["index.durable.sync", "pathlib.Path.replace"])
     def test_a_list_that_cannot_be_written_stays_as_it_was(
         self, deny: DenyList, monkeypatch: pytest.MonkeyPatch, failing: str
     ) -> None:
@@ -219,21 +219,6 @@ class TestDenyList:
                 deny.add(["2401.00001"])
         assert deny.read().papers == {LORA}
         assert deny.add(["2401.00001"]).papers == {"2401.00001"}
-
-    def test_the_list_is_on_the_disk_before_it_takes_the_old_ones_place(
-        self, deny: DenyList, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        done: list[str] = []
-        replace_file = Path.replace
-
-        def replaced(path: Path, target: Path) -> Path:
-            done.append(f"replace {target.name}")
-            return replace_file(path, target)
-
-        monkeypatch.setattr(module, "sync", lambda path: done.append(f"sync {path.name}"))
-        monkeypatch.setattr(Path, "replace", replaced)
-        deny.add([LORA])
-        assert done == ["sync forgotten.new", "replace forgotten.json", "sync data"]
 
     def test_two_who_add_at_once_lose_nothing(self, deny: DenyList) -> None:
         start = threading.Barrier(4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,12 @@ from index.report import Report
 from index.settings import BuildOptions, BuildSettings, CheckSettings
 from index.sources import plan_build
 from index.store import Store
-from tests.quick_encoder import use_quick_encoder
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 GONE = "2405.00003"
 # Words that no other paper has, in all the places where a paper has words.
 TRACES = [GONE, "Zyxwvut", "zyxwvut", "쿼크별곡", "Quixoticus", "quixoticus", "가랑잎", "qrstuvw"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_encoder(patch)
-        yield
 
 
 @pytest.fixture

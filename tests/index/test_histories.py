@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,8 @@ from index.report import Report
 from index.settings import BuildOptions, BuildSettings, CheckSettings
 from index.snapshot import Snapshot
 from index.store import Store
-from tests.quick_encoder import use_quick_encoder
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 # A paper of a digest: its number, which title, which text, whether it has a second section.
 Entry = tuple[int, int, int, bool]
@@ -42,13 +42,6 @@ ENTRY = st.tuples(
 DIGEST = st.lists(ENTRY, min_size=1, max_size=4, unique_by=lambda entry: entry[0]).map(tuple)
 # Each step leaves a day alone, writes it anew, or takes its digest away.
 STEP = st.dictionaries(st.integers(1, 4), st.one_of(st.none(), DIGEST), min_size=1, max_size=3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_encoder(patch)
-        yield
 
 
 def _write(folder: Path, step: dict[int, tuple[Entry, ...] | None]) -> None:

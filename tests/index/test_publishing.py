@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,11 @@ from index.errors import SnapshotError
 from index.leases import take
 from index.manifest import LAYOUT
 from index.report import Report
-from index.settings import BuildSettings
 from index.snapshot import Snapshot
 from index.store import Store
-from tests.quick_encoder import use_quick_encoder
+from tests.quick_encoder import Publish
 
-Publish = Callable[..., str]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_encoder(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
@@ -42,21 +33,6 @@ def digests(tmp_path: Path) -> Path:
     folder = tmp_path / "digests"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def publish(store: Store, digests: Path) -> Publish:
-    """Publishes a version in which the paper says this."""
-
-    def publish(text: str, keep: int = 5) -> str:
-        (digests / "2024-05-01.md").write_text(
-            "### [Paper](https://arxiv.org/abs/2405.00001)\n\n"
-            f"- **What's New**: {text}라고 말한다.\n",
-            encoding="utf-8",
-        )
-        return build([digests], store, BuildSettings(keep=keep)).version
-
-    return publish
 
 
 def _folder(store: Store, version: str) -> Path:
@@ -163,7 +139,7 @@ class TestInOrder:
             raise OSError(5, "Input/output error")
 
         with monkeypatch.context() as patch:
-            patch.setattr("index.store.sync", refuse)
+            patch.setattr("index.durable.sync", refuse)
             with pytest.raises(SnapshotError, match=r"can't write .*live: input/output error"):
                 store.activate(one)
         assert store.live() == two

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,38 +17,16 @@ from index.leases import take
 from index.manifest import LAYOUT
 from index.settings import BuildOptions, BuildSettings, CheckSettings
 from index.store import Store
-from tests.quick_encoder import use_quick_encoder
+from tests.quick_encoder import Publish
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 KEEP = 3
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_encoder(patch)
-        yield
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "data")
-
-
-@pytest.fixture
-def publish(store: Store, tmp_path: Path) -> Callable[..., str]:
-    """Publishes a version in which the paper says this."""
-
-    def publish(text: str, keep: int = KEEP) -> str:
-        folder = tmp_path / "digests"
-        folder.mkdir(exist_ok=True)
-        (folder / "2024-05-01.md").write_text(
-            "### [Paper](https://arxiv.org/abs/2405.00001)\n\n"
-            f"- **What's New**: {text}라고 말한다.\n",
-            encoding="utf-8",
-        )
-        return build([folder], store, BuildSettings(keep=keep)).version
-
-    return publish
 
 
 def _there(store: Store) -> list[str]:
@@ -60,17 +37,15 @@ def _folders(store: Store) -> set[str]:
     return {path.name for path in (store.folder / "versions").iterdir()}
 
 
-def test_the_newest_are_kept(store: Store, publish: Callable[..., str]) -> None:
-    made = [publish(text) for text in "가나다라마"]
+def test_the_newest_are_kept(store: Store, publish: Publish) -> None:
+    made = [publish(text, KEEP) for text in "가나다라마"]
     assert _there(store) == made[::-1][:KEEP]
     assert _folders(store) == set(made[-KEEP:])
     assert store.live() == made[-1]
     assert not list(store.folder.glob("staging-*"))
 
 
-def test_the_report_names_what_was_deleted(
-    store: Store, publish: Callable[..., str], tmp_path: Path
-) -> None:
+def test_the_report_names_what_was_deleted(store: Store, publish: Publish, tmp_path: Path) -> None:
     made = [publish(text) for text in "가나"]
     built = build([tmp_path / "digests"], store, BuildSettings(keep=1))
     assert not built.new
@@ -78,7 +53,7 @@ def test_the_report_names_what_was_deleted(
     assert _there(store) == [made[1]]
 
 
-def test_the_live_one_is_kept_however_old(store: Store, publish: Callable[..., str]) -> None:
+def test_the_live_one_is_kept_however_old(store: Store, publish: Publish) -> None:
     made = [publish(text) for text in "가나다"]
     store.activate(made[0])
     assert store.retire(2) == [made[1]]
@@ -88,9 +63,7 @@ def test_the_live_one_is_kept_however_old(store: Store, publish: Callable[..., s
     assert _there(store) == [made[0]]
 
 
-def test_one_that_is_open_is_kept_until_it_is_closed(
-    store: Store, publish: Callable[..., str]
-) -> None:
+def test_one_that_is_open_is_kept_until_it_is_closed(store: Store, publish: Publish) -> None:
     first = publish("가")
     held = store.open_live()
     others = [publish(text, keep=1) for text in "나다"]
@@ -102,9 +75,7 @@ def test_one_that_is_open_is_kept_until_it_is_closed(
     assert first not in _there(store)
 
 
-def test_one_that_another_process_has_open_is_kept(
-    store: Store, publish: Callable[..., str]
-) -> None:
+def test_one_that_another_process_has_open_is_kept(store: Store, publish: Publish) -> None:
     first = publish("가")
     code = (
         "import sys; from pathlib import Path; from index.store import Store\n"
@@ -125,7 +96,7 @@ def test_one_that_another_process_has_open_is_kept(
 
 
 def test_one_that_becomes_live_meanwhile_is_kept(
-    store: Store, publish: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [publish(text) for text in "가나"]
 
@@ -138,9 +109,7 @@ def test_one_that_becomes_live_meanwhile_is_kept(
     assert store.open_live().version == made[0]
 
 
-def test_those_that_cannot_be_read_any_more_go_first(
-    store: Store, publish: Callable[..., str]
-) -> None:
+def test_those_that_cannot_be_read_any_more_go_first(store: Store, publish: Publish) -> None:
     made = [publish(text) for text in "가나다"]
     manifest = store.folder / "versions" / made[1] / LAYOUT.manifest
     manifest.write_text('{"format": 2}', encoding="utf-8")
@@ -150,7 +119,7 @@ def test_those_that_cannot_be_read_any_more_go_first(
 
 
 def test_many_that_point_at_versions_at_once_leave_no_empty_pointer(
-    store: Store, publish: Callable[..., str]
+    store: Store, publish: Publish
 ) -> None:
     made = [publish(text) for text in "가나"]
     with ThreadPoolExecutor(8) as threads:
@@ -159,7 +128,7 @@ def test_many_that_point_at_versions_at_once_leave_no_empty_pointer(
     assert not list(store.folder.glob("live*new"))
 
 
-def test_an_empty_pointer_is_survived(store: Store, publish: Callable[..., str]) -> None:
+def test_an_empty_pointer_is_survived(store: Store, publish: Publish) -> None:
     publish("가")
     two = publish("나")
     (store.folder / "live").write_text("", encoding="utf-8")
@@ -169,7 +138,7 @@ def test_an_empty_pointer_is_survived(store: Store, publish: Callable[..., str])
 
 
 def test_what_somebody_made_live_meanwhile_stays(
-    store: Store, publish: Callable[..., str], tmp_path: Path
+    store: Store, publish: Publish, tmp_path: Path
 ) -> None:
     one, _ = publish("가"), publish("나")
     path = tmp_path / "digests" / "2024-05-01.md"
@@ -193,7 +162,7 @@ class _GoBack:
         pass
 
 
-def test_one_that_is_being_deleted_is_refused(store: Store, publish: Callable[..., str]) -> None:
+def test_one_that_is_being_deleted_is_refused(store: Store, publish: Publish) -> None:
     version = publish("가")
     lease = take(store.folder / "versions" / version / LAYOUT.manifest)
     assert lease
@@ -203,20 +172,20 @@ def test_one_that_is_being_deleted_is_refused(store: Store, publish: Callable[..
 
 
 def test_a_clock_that_goes_backwards_changes_no_order(
-    store: Store, publish: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
     for year, text in zip(range(2030, 2020, -2), "가나다라마", strict=True):
         when = datetime(year, 1, 1, tzinfo=UTC).isoformat()
         monkeypatch.setattr("index.report._now", lambda when=when: when)
-        made.append(publish(text))
+        made.append(publish(text, KEEP))
         assert store.live() == made[-1]
     assert _there(store) == made[::-1][:KEEP]
     numbers = [one.number for one in store.versions()]
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_going_back_and_building_the_same_again(store: Store, publish: Callable[..., str]) -> None:
+def test_going_back_and_building_the_same_again(store: Store, publish: Publish) -> None:
     one, two = publish("가"), publish("나")
     store.activate(one)
     assert publish("나") == two == store.live()
@@ -227,7 +196,7 @@ class TestBroken:
     """The live version can't be opened."""
 
     def test_the_newest_that_is_whole_is_opened_and_told(
-        self, store: Store, publish: Callable[..., str]
+        self, store: Store, publish: Publish
     ) -> None:
         _, two, three = [publish(text) for text in "가나다"]
         (store.folder / "versions" / three / "votes.npy").write_bytes(b"")
@@ -240,16 +209,14 @@ class TestBroken:
             store.open_live()
 
     def test_where_all_are_broken_the_live_one_is_named(
-        self, store: Store, publish: Callable[..., str]
+        self, store: Store, publish: Publish
     ) -> None:
         for version in [publish(text) for text in "가나"]:
             (store.folder / "versions" / version / "votes.npy").unlink()
         with pytest.raises(SnapshotError, match=rf"{store.live()}.*votes\.npy"):
             store.open_best()
 
-    def test_a_pointer_to_nothing_is_survived(
-        self, store: Store, publish: Callable[..., str]
-    ) -> None:
+    def test_a_pointer_to_nothing_is_survived(self, store: Store, publish: Publish) -> None:
         version = publish("가")
         for text in ("0123456789ab\n", "../x", "\0", "no such thing\n"):
             (store.folder / "live").write_text(text, encoding="utf-8")
@@ -257,7 +224,7 @@ class TestBroken:
         assert publish("나") == store.live()
 
     def test_a_build_goes_on_from_the_newest_that_is_whole(
-        self, store: Store, publish: Callable[..., str], tmp_path: Path
+        self, store: Store, publish: Publish, tmp_path: Path
     ) -> None:
         _, two = publish("가"), publish("나")
         (store.folder / "versions" / two / "votes.npy").unlink()
@@ -267,7 +234,7 @@ class TestBroken:
         assert store.open_live().passage(0).text.startswith("나")
 
     def test_what_is_whole_and_says_the_same_becomes_live(
-        self, store: Store, publish: Callable[..., str], tmp_path: Path
+        self, store: Store, publish: Publish, tmp_path: Path
     ) -> None:
         one = publish("가")
         two = publish("나")
