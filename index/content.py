@@ -199,7 +199,7 @@ class Content:
         terms = TermLists.of([cut.terms for cut in self.cuts])
         known = None
         if self.live is not None:
-            spans = np.concatenate([self.live.passage_spans, spans])
+            spans = np.concatenate([self.live.table[:, 3:], spans])
             sentences = self.live.sentences.joined(sentences)
             terms = self.live.lexicon.passage_lists.joined(terms)
             known = self.live.vectors.vectors

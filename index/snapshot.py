@@ -300,10 +300,9 @@ class Snapshot:
         return sections
 
     @property
-    def passage_spans(self) -> npt.NDArray[np.int32]:
-        """Where each passage stands in its section: (passages, 2)."""
-        spans: npt.NDArray[np.int32] = self._table[:, 3:5]
-        return spans
+    def table(self) -> npt.NDArray[np.int32]:
+        """Where each passage stands, as `PassageRow` has it: (passages, 5)."""
+        return self._table
 
     def passage_row(self, row: int) -> PassageRow:
         """Where a passage stands."""

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import Ragged, load_mapped
-from index.manifest import LAYOUT
+from index.arrays import Ragged
 from index.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float32]
@@ -28,7 +27,7 @@ def find_faults(snapshot: Snapshot) -> list[str]:
     Returns:
         A text for each kind of fault: how many have it, and the first of them.
     """
-    table = load_mapped(snapshot.folder / LAYOUT.passages).astype(np.int64)
+    table = snapshot.table.astype(np.int64)
 
     def paper(row: int) -> str:
         return snapshot.ids[row]
@@ -165,7 +164,7 @@ def _are_inside(spans: npt.NDArray[Any], offsets: Ints, lengths: Ints, empty: bo
 
 def _any(wrong: Mask, rows: Ragged) -> Mask:
     """Which rows have an item that is wrong: (rows,)."""
-    found = np.zeros(len(rows.offsets) - 1, np.bool_)
+    found = np.zeros(len(rows), np.bool_)
     found[np.searchsorted(rows.offsets, np.flatnonzero(wrong), side="right") - 1] = True
     return found
 
