@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -39,7 +40,7 @@ _SURE = 2.0  # standard errors that a map has to gain, since the best of several
 STEPS_A_SECOND = 20  # of two cores that are busy with nothing else
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinearMap:
     """`(x - mean) @ matrix`, brought to length 1 again."""
 
@@ -52,6 +53,24 @@ class LinearMap:
         length = np.linalg.norm(mapped, axis=1, keepdims=True)
         unit: Vectors = (mapped / np.maximum(length, 1e-9)).astype(np.float32)
         return unit
+
+    def undo(self, vectors: Vectors) -> Vectors:
+        """What vectors of length 1 were before they were mapped: (rows, dimension).
+
+        A mapped vector v is a multiple of (x - mean) @ matrix; so x = mean + s·d with d the
+        product of v and the matrix's inverse, and |x| = 1 leaves one s above 0.
+        """
+        mean = self.mean.astype(np.float64)
+        steps = vectors @ self._inverse
+        squares, along = (steps * steps).sum(1), steps @ mean
+        rest = mean @ mean - 1
+        lengths = (np.sqrt(along * along - squares * rest) - along) / squares
+        plain: Vectors = (mean + lengths[:, None] * steps).astype(np.float32)
+        return plain
+
+    @cached_property
+    def _inverse(self) -> npt.NDArray[np.float64]:
+        return np.linalg.inv(self.matrix.astype(np.float64))
 
     def tempered(self, share: float) -> LinearMap:
         """The map that goes only a share of the way."""

@@ -235,6 +235,25 @@ class LateIndex:
         found = np.take(query.table, codes, axis=0)
         return _group_max(found, np.cumsum(sizes) - sizes, sizes).astype(np.float32)
 
+    def span_scores(self, query: LateQuery, passage: int, spans: Sequence[Span]) -> Floats:
+        """MaxSim of parts of a passage, such as its sentences: (spans,), from -1 to 1.
+
+        A token belongs to the part that it begins in; a part without tokens has -1.
+        """
+        codes, places = self.coded(passage)
+        found = query.table[codes]
+        scores = np.full(len(spans), -1, np.float32)
+        for at, (start, end) in enumerate(spans):
+            inside = found[(places[:, 0] >= start) & (places[:, 0] < end)]
+            if len(inside):
+                scores[at] = inside.max(0) @ query.weights / _STEPS - 1
+        return scores
+
+    def best(self, query: LateQuery, passage: int) -> Floats:
+        """How near each of the query's tokens comes to any of a passage: (tokens,) cosines."""
+        cosines: Floats = (self._best(query, [passage])[0] / _STEPS - 1).astype(np.float32)
+        return cosines
+
     def matches(self, query: LateQuery, passage: int) -> list[Span]:
         """Where in a passage's text the query's tokens found their best tokens.
 

@@ -136,3 +136,7 @@ class Passage:
     def locate(self, start: int, end: int) -> Source:
         """Find `text[start:end]` in the digest file."""
         return locate(self.runs, self.source, start, end)
+
+    def is_verbatim(self, start: int, end: int) -> bool:
+        """Whether `text[start:end]` stands in the digest file as it is."""
+        return any(r.text <= start and end <= r.text + r.length for r in self.runs)

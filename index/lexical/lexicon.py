@@ -162,7 +162,10 @@ class Lexicon:
 
         As in BM25: ln(1 + (N - n + 0.5) / (n + 0.5)) for n of N papers.
         """
-        number = self._numbers.get(term)
+        return self.rarity_of(self._numbers.get(term))
+
+    def rarity_of(self, number: int | None) -> float:
+        """The same for a term by its number; `None` is one that the corpus has not."""
         having = 0 if number is None else self._papers.frequency(number)
         return math.log(1 + (self._papers.count - having + 0.5) / (having + 0.5))
 

@@ -145,6 +145,32 @@ class TestLinearMap:
         }
         assert len(others) == 4
 
+    @pytest.mark.parametrize("seed", range(12))
+    def test_a_map_can_be_undone(self, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        size = (2, 16, 64)[seed % 3]
+        vectors = unit(random.normal(size=(50, size)) + random.normal(size=size))
+        turn, _ = np.linalg.qr(random.normal(size=(size, size)))
+        other, _ = np.linalg.qr(random.normal(size=(size, size)))
+        matrix = (turn * random.uniform(0.4, 2.5, size)) @ other
+        linear = LinearMap(vectors.mean(0), matrix.astype(np.float32))
+        found = linear.undo(linear(vectors))
+        assert found.dtype == np.float32
+        assert found == pytest.approx(vectors, abs=1e-5)
+
+    def test_a_learned_map_can_be_undone(self, adapted: Adapted) -> None:
+        assert adapted.map is not None
+        vectors = some_vectors(100)
+        assert adapted.map.undo(adapted.map(vectors)) == pytest.approx(vectors, abs=1e-5)
+
+    def test_a_map_that_was_read_can_be_undone_too(self, tmp_path: Path) -> None:
+        matrix = np.eye(DIMENSION, dtype=np.float32) * np.linspace(0.5, 2, DIMENSION)
+        before = LinearMap(some_vectors(9).mean(0), matrix.astype(np.float32))
+        before.write(tmp_path / "map")
+        linear, vectors = LinearMap.open(tmp_path / "map"), some_vectors(20)
+        assert linear.undo(linear(vectors)) == pytest.approx(vectors, abs=1e-5)
+        assert linear.undo(linear(vectors[:0])).shape == (0, DIMENSION)
+
 
 class Lengths:
     """An `Encoder` of random vectors, one for each text; queries are encoded otherwise."""

@@ -365,6 +365,59 @@ class TestMatches:
         assert corpus.late.matches(query, 2) == []
 
 
+class TestParts:
+    """Parts of a passage, such as sentences, and its tokens one by one."""
+
+    @given(
+        st.integers(0, 19),
+        st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5),
+        st.integers(0, 5),
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_a_part_is_scored_as_the_tokens_that_begin_in_it(
+        self, corpus: Corpus, passage: int, spans: list[tuple[int, int]], seed: int
+    ) -> None:
+        query, vectors, weights = ask(corpus.space, seed=seed)
+        found = corpus.late.span_scores(query, passage, spans)
+        assert found.dtype == np.float32
+        assert len(found) == len(spans)
+        codes, places = corpus.texts[passage]
+        for (start, end), score in zip(spans, found.tolist(), strict=True):
+            inside = [
+                c for c, (a, _) in zip(codes, places.tolist(), strict=True) if start <= a < end
+            ]
+            wanted = -1.0
+            if inside:
+                cosines = corpus.space.centroids[inside] @ vectors.T
+                wanted = float(cosines.max(0) @ weights)
+            assert score == pytest.approx(wanted, abs=ROUNDING)
+
+    def test_a_token_between_two_parts_belongs_to_the_first(self, corpus: Corpus) -> None:
+        query, _, _ = ask(corpus.space)
+        # Tokens stand at 0 to 2, 3 to 5, 6 to 8, ...
+        first, second, none = corpus.late.span_scores(query, 3, [(0, 4), (4, 8), (4, 6)]).tolist()
+        alone = corpus.late.span_scores(query, 3, [(0, 6), (6, 7)]).tolist()
+        assert (first, second) == tuple(alone)
+        assert none == -1.0
+
+    def test_the_whole_passage_is_a_part(self, corpus: Corpus) -> None:
+        query, _, _ = ask(corpus.space)
+        for passage in range(20):
+            (whole,) = corpus.late.span_scores(query, passage, [(0, 1_000)])
+            assert whole == pytest.approx(corpus.late.scores(query, [[passage]]).best[0], abs=1e-6)
+
+    @pytest.mark.parametrize("passage", [0, 2, 3, 4, 9])
+    def test_each_token_of_the_query_finds_its_best(self, corpus: Corpus, passage: int) -> None:
+        query, vectors, _ = ask(corpus.space)
+        found = corpus.late.best(query, passage)
+        codes = corpus.texts[passage].codes
+        wanted = np.full(len(vectors), -1.0)
+        if len(codes):
+            wanted = (corpus.space.centroids[codes] @ vectors.T).max(0)
+        assert found == pytest.approx(wanted, abs=ROUNDING)
+        assert found.dtype == np.float32
+
+
 class TestIndex:
     def test_texts_come_back_as_they_were_written(self, corpus: Corpus) -> None:
         assert len(corpus.late) == len(corpus.texts)

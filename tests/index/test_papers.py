@@ -101,3 +101,39 @@ def test_words_of_a_passage_are_found_in_its_file() -> None:
     start = passage.text.index("well")
     source = passage.locate(start, start + 4)
     assert FILE[source.start : source.end] == "well"
+
+
+@pytest.mark.parametrize(
+    ("words", "verbatim"),
+    [
+        ("learn", True),
+        ("fast", True),
+        ("and", True),
+        ("well.", True),
+        ('"', False),
+        ('"fast"', False),
+        ('fast" and', False),  # it begins and ends in runs, but not in one
+        ("and\nwell", False),
+        (TEXT, False),
+    ],
+)
+def test_words_are_verbatim_where_nothing_in_them_was_rewritten(words: str, verbatim: bool) -> None:
+    passage = Passage("2401.00001#0.0", "2401.00001", "Goal", TEXT, GOAL.source, GOAL.runs, ())
+    start = TEXT.index(words)
+    assert passage.is_verbatim(start, start + len(words)) is verbatim
+
+
+@given(mapped())
+def test_what_is_verbatim_stands_in_the_file_character_by_character(mapped: Mapped) -> None:
+    size = len(mapped.where)
+    passage = Passage("x#0.0", "x", "Goal", "가" * size, mapped.whole, mapped.runs, ())
+    for start in range(size):
+        for end in range(start + 1, size + 1):
+            if passage.is_verbatim(start, end):
+                first = mapped.where[start]
+                assert first is not None
+                assert mapped.where[start:end] == list(range(first, first + end - start))
+                assert passage.locate(start, end) == Source("day.md", first, first + end - start)
+            else:
+                inside = [run for run in mapped.runs if run.text <= start < run.text + run.length]
+                assert not inside or end > inside[0].text + inside[0].length

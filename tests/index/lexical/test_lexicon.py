@@ -141,6 +141,18 @@ def test_rarest_terms_come_first(lexicon: Lexicon) -> None:
     assert lexicon.rarest([], 3) == []
 
 
+def test_a_term_is_as_rare_by_its_number_as_by_its_name(lexicon: Lexicon) -> None:
+    for term in ("공개", "evalu", "gpt4o", "2402"):
+        (number,) = lexicon.numbers([term])
+        assert lexicon.rarity_of(number) == lexicon.rarity(term)
+    (both,) = lexicon.numbers(["공개"])
+    (one,) = lexicon.numbers(["gpt4o"])
+    # ln(1 + (2 - n + 0.5) / (n + 0.5)) for n of two papers
+    assert lexicon.rarity_of(both) == pytest.approx(math.log(1.2))
+    assert lexicon.rarity_of(one) == pytest.approx(math.log(2))
+    assert lexicon.rarity_of(None) == lexicon.rarity("없는말") == pytest.approx(math.log(6))
+
+
 def test_titles_and_passages_keep_their_terms(lexicon: Lexicon) -> None:
     assert [lexicon.title_terms(row) for row in range(2)] == TITLES
     assert [list(lexicon.passage_terms(row)) for row in range(3)] == list(map(terms_of, TEXTS))
