@@ -13,6 +13,7 @@ COMMANDS = (
     "ask",
     "similar",
     "terms",
+    "check",
     "serve",
     "eval",
     "versions",

@@ -1,7 +1,7 @@
 """Work beside a build, in a process of its own: what another CPU can do meanwhile.
 
 To analyse sixteen new papers takes a tenth of a second, but to load the analyser takes one; and
-to mine the glossary takes another, which nothing else waits for.
+to mine the glossary takes another, which nothing else waits for. Summaries are compared there too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from index.threads import cpu_count
 if TYPE_CHECKING:  # the process is started before a build imports what it needs itself
     from index.glossary import Glossary
     from index.lexical import Analysis
+    from index.papers import Paper
+    from index.quality import Finding
 
 MOST_TEXTS = 2_000  # to send more takes longer than to analyse them here
 _LARGE = 2_000_000  # bytes of papers; with fewer, the process takes longer than it saves
@@ -63,6 +65,10 @@ class Beside:
         """Mine a glossary from the texts of papers."""
         return self._thread.submit(self._do, "mine", [list(texts) for texts in papers])
 
+    def compare(self, papers: Sequence[Paper]) -> Future[list[Finding]]:
+        """Find summaries that stand in others."""
+        return self._thread.submit(self._do, "compare", list(papers))
+
     def close(self) -> None:
         """End the process, whatever it does."""
         self._closing = True
@@ -100,6 +106,10 @@ def _do(task: str, given: Any) -> Any:
         from index.lexical import analyzer
 
         return list(analyzer().analyze_all(given))
+    if task == "compare":
+        from index.quality import find_duplicates
+
+        return find_duplicates(given)
     from index.glossary import Glossary
 
     return Glossary.mine(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from index.adapt import hold_out
 from index.beside import Beside
 from index.checking import check, find_golden
 from index.computing import Computing
+from index.confidence.learning import calibrate, questions_of
 from index.content import ANALYSIS, Content
 from index.digests import Reading
 from index.encoders import (
@@ -28,6 +30,9 @@ from index.manifest import LAYOUT, Manifest, read_manifest, seal
 from index.papers import Paper
 from index.plan import make_plan
 from index.progress import Progress, Silent
+from index.quality import Finding, find_duplicates
+from index.quality.doubts import Known, doubt
+from index.quality.findings import read_findings, write_findings
 from index.questions import Question, read_questions
 from index.report import Report, Timed
 from index.settings import BuildOptions, BuildSettings
@@ -179,7 +184,7 @@ class _Build:
         known = live if live and not self.options.full else None
         known = known if known and self._fits(known, encoder, late_encoder) else None
         if known and before == list(papers):
-            self.report.tell_version(known.manifest, papers)
+            self.report.tell_version(known.manifest, known.findings)
             self.report.carried = known.manifest.passages
             self.report.tell_learned(known.learned, len(papers))
             return _Outcome(known.version, known.folder)
@@ -189,7 +194,7 @@ class _Build:
         self.report.forced = bool(failures) and self.options.force
         if self.report.forced:
             manifest = seal(folder, replace(manifest, forced=list(failures)))
-        self.report.tell_version(manifest, papers)
+        self.report.tell_version(manifest, read_findings(folder / LAYOUT.findings))
         return _Outcome(manifest.version)
 
     def _golden(self, sources: Sequence[str | Path]) -> list[Question]:
@@ -223,6 +228,7 @@ class _Build:
         content.analyze(papers, self.progress, self.beside, lambda: encoder.encode_query(["준비"]))
         texts = [[section.text for section in paper.sections] for paper in papers]
         mining = self.beside.mine(texts) if self.beside else None
+        comparing = self.beside.compare(papers) if self.beside else None
         if not any(content.sections[s.text] for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
         work = Computing(content, papers, encoder, late_encoder, self.progress)
@@ -241,21 +247,52 @@ class _Build:
         )
         self.progress.stage("write", 1)
         manifest = write_files(folder, content, papers, made, mining.result() if mining else None)
-        if content.live is None and self.settings.learn.budget_s:
-            learned = self._weigh(folder, manifest, made)
+        if content.live is None:
+            learned = self._ask_itself(folder, manifest, made)
         self.report.tell_learned(learned, len(papers))
+        self.progress.stage("doubt", 1)
+        self._doubt(folder, manifest, made, papers, content.live, comparing)
         seal(folder, manifest)
         return made
 
-    def _weigh(self, folder: Path, manifest: Manifest, made: Made) -> Learned:
-        """Learn the weights of the legs, from the snapshot as it will be asked."""
-        snapshot = Snapshot(folder, manifest, made.encoder, made.late_encoder)
-        held = np.flatnonzero(hold_out(snapshot.ids, made.learn_settings.held_out))
-        self.progress.stage("weigh", 2 * min(len(held), MOST))
-        weights, questions = learn_weights(snapshot, held.tolist(), self.progress.advance)
-        learned = made.learned.weighted(weights, questions)
+    def _ask_itself(self, folder: Path, manifest: Manifest, made: Made) -> Learned:
+        """Learn the legs' weights and what evidence is worth, from the snapshot as it is asked."""
+        snapshot = Snapshot.open_unsealed(folder, manifest, made.encoder, made.late_encoder)
+        learned = made.learned
+        held = np.flatnonzero(hold_out(snapshot.ids, made.learn_settings.held_out)).tolist()
+        if self.settings.learn.budget_s:
+            self.progress.stage("weigh", 2 * min(len(held), MOST))
+            learned = learned.weighted(*learn_weights(snapshot, held, self.progress.advance))
+        unseen = held if learned.map is not None else list(range(len(snapshot)))
+        self.progress.stage("calibrate", questions_of(unseen))
+        calibration = calibrate(snapshot, unseen, learned.weights, self.progress.advance)
+        learned = replace(learned, calibration=calibration)
         learned.write_facts(folder / LAYOUT.learned)
         return learned
+
+    def _doubt(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        made: Made,
+        papers: Sequence[Paper],
+        live: Snapshot | None,
+        comparing: Future[list[Finding]] | None,
+    ) -> None:
+        """Write down what is doubtful about the summaries."""
+        known = None
+        if live is not None and self.report.plan is not None:
+            new = {*self.report.plan.added, *self.report.plan.changed}
+            known = Known(live.findings, frozenset(p.id for p in papers) - new)
+        doubts = doubt(
+            Snapshot.open_unsealed(folder, manifest, made.encoder, made.late_encoder),
+            papers,
+            comparing.result if comparing else lambda: find_duplicates(papers),
+            known,
+        )
+        write_findings(folder / LAYOUT.findings, doubts.findings)
+        if known is None:
+            replace(made.learned, style=doubts.style).write_style(folder / LAYOUT.learned)
 
     def _check(
         self,

@@ -13,7 +13,7 @@ import msgspec
 from index.durable import sync
 from index.errors import SnapshotError
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,11 @@ class Layout:
     late: str = "late"
     latent: str = "latent.npy"
     glossary: str = "glossary.json"
+    findings: str = "findings.json"
 
     @staticmethod
     def labels(name: str) -> tuple[str, str]:
-        """The two files of `authors`, `dates`, `flags` or `sections`."""
+        """The two files of `authors`, `dates` or `sections`."""
         return f"{name}.json", f"{name}.npy"
 
 
@@ -64,8 +65,6 @@ class Manifest:
         late_fingerprint: Of that encoder; empty where there is none.
         learning: What the corpus was learned with.
         analysis: Which analysis made the terms.
-        title_scores: The 0th to 100th percentile of the best cosine that titles of the
-            corpus find among its passages: what a question that is answered here looks like.
         forced: What was wrong with it when somebody published it all the same.
         files: Name -> size and SHA-256 of every file but this one and the report.
     """
@@ -81,7 +80,6 @@ class Manifest:
     late_fingerprint: str
     learning: dict[str, Any]
     analysis: str
-    title_scores: list[float]
     forced: list[str]
     files: dict[str, dict[str, Any]]
 

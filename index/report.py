@@ -18,9 +18,9 @@ from index.digests import Reading
 from index.durable import sync
 from index.learned import Learned
 from index.manifest import LAYOUT, Manifest
-from index.papers import Paper
 from index.plan import Plan
 from index.progress import Progress
+from index.quality import Finding
 
 
 def _now() -> str:
@@ -101,10 +101,11 @@ class Report:
         }
         self.relearning_pays = learned.outgrown(papers)
 
-    def tell_version(self, manifest: Manifest, papers: Iterable[Paper]) -> None:
-        """Take up what a version holds."""
+    def tell_version(self, manifest: Manifest, findings: Iterable[Finding]) -> None:
+        """Take up what a version holds, and what is doubted in it."""
+        flags = {(finding.paper, finding.flag.value) for finding in findings}
+        self.flagged = dict(sorted(Counter(flag for _, flag in flags).items()))
         self.papers, self.passages = manifest.papers, manifest.passages
-        self.flagged = dict(sorted(Counter(f for paper in papers for f in paper.flags).items()))
         sizes: Counter[str] = Counter()
         for name, file in manifest.files.items():
             sizes[name.partition("/")[0].partition(".")[0]] += file["bytes"]

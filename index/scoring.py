@@ -6,6 +6,7 @@ should count.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -165,7 +166,8 @@ def share_held(snapshot: Snapshot, words: Sequence[str], paper: int) -> float:
     if not different:
         return 0.0
     held = different & snapshot.words_of(paper)
-    return sum(map(rarity, held)) / sum(map(rarity, different))
+    # Sets have no order, and sums of floats in another order end in another digit.
+    return math.fsum(map(rarity, held)) / math.fsum(map(rarity, different))
 
 
 def score_dense(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,11 +34,13 @@ from index.lexical import LatentSpace, Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
 from index.papers import Paper, Passage, paper_id
 from index.passages import make_passage
+from index.quality.findings import Flag, read_findings
 from index.records import Records
 from index.scoring import Moments
 from index.vectors import FaissIndex, VectorIndex
 
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
 class PassageRow(NamedTuple):
@@ -98,10 +101,15 @@ class Snapshot:
         self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
         self.votes = self._load(LAYOUT.votes)
         self.titles: Floats | None = self._load(LAYOUT.titles)
-        self.authors, self.dates, self.flags, self.sections = (
+        self.authors, self.dates, self.sections = (
             Labels.open(*(folder / file for file in LAYOUT.labels(name)))
-            for name in ("authors", "dates", "flags", "sections")
+            for name in ("authors", "dates", "sections")
         )
+        self.findings = read_findings(folder / LAYOUT.findings)
+        self._flags: dict[int, tuple[Flag, ...]] = {}
+        for finding in self.findings:
+            row = self._rows[finding.paper]
+            self._flags[row] = tuple(dict.fromkeys([*self._flags.get(row, ()), finding.flag]))
         self.lexicon = Lexicon.open(folder / LAYOUT.lexical)
         self.vectors: VectorIndex = FaissIndex.open(folder)
         self._late_index = None
@@ -140,10 +148,25 @@ class Snapshot:
             raise SnapshotError(f"{folder / LAYOUT.manifest} {reason}") from None
         manifest = read_manifest(folder)
         verify_files(folder, manifest)
+        snapshot = cls.open_unsealed(folder, manifest, encoder, late_encoder)
+        snapshot._lease = lease
+        return snapshot
+
+    @classmethod
+    def open_unsealed(
+        cls,
+        folder: Path,
+        manifest: Manifest,
+        encoder: Encoder | None = None,
+        late_encoder: MultiVectorEncoder | None = None,
+    ) -> Snapshot:
+        """Open a snapshot that is being made, or whose files were compared already.
+
+        Raises:
+            SnapshotError: It can't be opened; a full disk cuts files short without a word.
+        """
         try:
-            snapshot = cls(folder, manifest, encoder, late_encoder)
-            snapshot._lease = lease
-            return snapshot
+            return cls(folder, manifest, encoder, late_encoder)
         except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
             raise SnapshotError(f"the snapshot {folder} can't be opened: {error}") from error
 
@@ -272,11 +295,20 @@ class Snapshot:
         return words
 
     def paper(self, row: int) -> Paper:
-        """Read a paper."""
-        return self._decoder.decode(self._records[row])
+        """Read a paper, with its flags."""
+        paper = self._decoder.decode(self._records[row])
+        flags = self._flags.get(row)
+        return replace(paper, flags=flags) if flags else paper
+
+    def flagged(self, flags: Collection[str] | None = None) -> Mask:
+        """Which papers have any of some flags, or any at all: (papers,)."""
+        mask = np.zeros(len(self), np.bool_)
+        rows = [row for row, own in self._flags.items() if flags is None or set(own) & set(flags)]
+        mask[rows] = True
+        return mask
 
     def papers(self, like: Iterable[Paper] = ()) -> list[Paper]:
-        """Read all papers.
+        """Read all papers, as the digests have them: without flags.
 
         Args:
             like: Papers that many of them may be equal to; such a one is given back as it is,

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.adapt import hold_out
 from index.content import ANALYSIS, Content, Passages, Rows, Vectors
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.glossary import Glossary
@@ -22,11 +21,10 @@ from index.learned import Learned
 from index.lexical import LatentSpace, Lexicon, latent
 from index.manifest import FORMAT, LAYOUT, Manifest
 from index.papers import Paper
+from index.quality.findings import write_findings
 from index.records import Records
 from index.settings import LearnSettings
 from index.vectors import FaissIndex
-
-_TITLES_COMPARED = 1_000  # enough for a percentile; more would cost on a large corpus
 
 
 class _Places(NamedTuple):
@@ -126,8 +124,7 @@ def write_files(
     glossary.write(folder / LAYOUT.glossary)
     _write_papers(folder, papers)
     _write_passages(folder, papers, places, passages)
-    seen = hold_out([paper.id for paper in papers], made.learn_settings.held_out)
-    asked = titles[seen] if made.learned.map is not None else titles
+    write_findings(folder / LAYOUT.findings, ())
     late = made.late_encoder
     return Manifest(
         version="",
@@ -141,7 +138,6 @@ def write_files(
         late_fingerprint="" if late is None else late.token_fingerprint,
         learning=made.learn_settings.as_json(),
         analysis=ANALYSIS,
-        title_scores=_title_scores(asked, FaissIndex.open(folder)),
         forced=[],
         files={},
     )
@@ -192,12 +188,6 @@ def _moments(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.vstack([mean, covariance]).astype(np.float32)
 
 
-def _title_scores(titles: npt.NDArray[np.float32], index: FaissIndex) -> list[float]:
-    step = max(1, len(titles) // _TITLES_COMPARED)
-    best = index.search(titles[::step], 1).scores[:, 0]
-    return [round(float(score), 6) for score in np.percentile(best, np.arange(101))]
-
-
 def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
     encode = msgspec.json.Encoder().encode
     Records.write(
@@ -210,7 +200,6 @@ def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
     Labels.write([paper.authors for paper in papers], *_label_files(folder, "authors"))
     dates = [[day.isoformat() for day in paper.dates] for paper in papers]
     Labels.write(dates, *_label_files(folder, "dates"))
-    Labels.write([paper.flags for paper in papers], *_label_files(folder, "flags"))
 
 
 def _write_passages(

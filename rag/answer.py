@@ -2,66 +2,58 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from index.papers import Source
-from index.passages import plain
-from index.scoring import share_held
+from index.confidence import gather
+from index.confidence.evidence import LOOKED_AT
+from index.language import language_of
+from rag.citing import Answer, AnswerKind, Said, quote
+from rag.composing import Composer, compose
+from rag.extraction import extract
 from rag.filters import Filters
-from rag.search import NO_FILTERS, Found, PassageHit, Searcher
+from rag.generation import Fallback, GenerationError
+from rag.refusals import NOTHING
+from rag.search import NO_FILTERS, Found, Hit, Searcher
 from rag.settings import AnswerGroup
 
-NOTHING = "Nothing here answers that."
-_MOST = 0.6  # questions that nothing here answers reach .5 (docs/decisions.md)
-
-
-class AnswerKind(StrEnum):
-    """Where the answer's words come from."""
-
-    EXTRACTIVE = "extractive"
-    GENERATED = "generated"
-    NONE = "none"
+_READ = 3  # passages of a paper that an answer is composed from, at least, however many are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Citation:
-    """`quote` is exactly `text[start:end]` of the passage, and stands at `source`."""
+class Looked:
+    """What was found for a question, before anything is said.
 
-    number: int
-    paper: str
-    passage: str
-    quote: str
-    start: int
-    end: int
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said to a question; `text` marks its citations as `[1]`."""
-
-    kind: AnswerKind
-    text: str
-    citations: tuple[Citation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The reply to a question: an answer and what the search found.
-
-    `confidence` is the share of the corpus's own titles that find no better passage than
-    the question does (near 0, the question is unlike anything these papers are about); or the
-    share of the question's words that the best paper has, where it has most of them.
+    Attributes:
+        found: The papers.
+        confidence: How probable it is that they answer, as the corpus's own questions have
+            calibrated it.
+        answerable: Whether that is enough, and a paper is there whose summary is not doubted.
     """
 
-    answerable: bool
-    confidence: float
-    answer: Answer
     found: Found
+    confidence: float
+    answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Looked):
+    """The reply to a question: what was found, and the answer."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Is told of a reply as it comes to be.
+
+    Attributes:
+        on_looked: Once, first.
+        on_said: For every sentence.
+    """
+
+    on_looked: Callable[[Looked], None]
+    on_said: Callable[[Said], None]
 
 
 def ask(
@@ -70,59 +62,71 @@ def ask(
     top_k: int | None = None,
     filters: Filters = NO_FILTERS,
     settings: AnswerGroup | None = None,
+    composer: Composer | None = None,
+    listener: Listener | None = None,
 ) -> Asked:
-    """Answer a question with the best sentence of the best passage, word for word.
+    """Answer a question, or say that nothing here does.
+
+    Args:
+        searcher: Finds the papers.
+        question: In any language.
+        top_k: How many papers the reply has; `None` leaves it to the settings.
+        filters: What papers and passages have to be.
+        settings: When to answer; `None` takes the defaults.
+        composer: Writes the answer; without one, or where it can't, the answer is the papers'
+            own sentences.
+        listener: Is told of each step.
 
     Raises:
         QueryError: There is no word in the question.
     """
     settings = settings or AnswerGroup()
-    found = searcher.search(question, top_k, None, filters)
-    confidence = _confidence(searcher, found)
-    best = next((hit.passages[0] for hit in found.hits if hit.passages), None)
-    if best is None or confidence < settings.min_confidence:
-        return Asked(False, confidence, Answer(AnswerKind.NONE, NOTHING, ()), found)
-    citation = _cite(searcher, found, best)
-    answer = Answer(AnswerKind.EXTRACTIVE, f"{plain(citation.quote)} [1]", (citation,))
-    return Asked(True, confidence, answer, found)
+    wanted = top_k or searcher.settings.top_k
+    shown = searcher.settings.passages_per_paper
+    read = max(shown, _READ) if composer else shown
+    # However many are wanted, the same papers tell whether there is an answer.
+    found = searcher.search(question, max(wanted, LOOKED_AT), read, filters)
+    calibration = searcher.snapshot.learned.calibration
+    looked_at = found.hits[:LOOKED_AT]
+    evidence = gather(searcher.snapshot, found.query, [hit.row for hit in looked_at])
+    confidence = calibration.confidence(evidence)
+    least = settings.min_confidence
+    least = calibration.threshold if least is None else least
+    said: list[Said] = []
+    if confidence >= least:
+        allowed = searcher.allowed(filters)
+        said = quote(extract(searcher, found.query, looked_at, allowed))
+    hits = tuple(replace(hit, passages=hit.passages[:shown]) for hit in found.hits[:wanted])
+    looked = Looked(replace(found, hits=hits), confidence, bool(said))
+    if listener:
+        listener.on_looked(looked)
+    if not said:
+        answer = Answer(AnswerKind.NONE, NOTHING[language_of(question)], ())
+    else:
+        answer = _answer(searcher, question, looked_at, said, composer, listener)
+    return Asked(looked.found, confidence, looked.answerable, answer)
 
 
-def _confidence(searcher: Searcher, found: Found) -> float:
-    """What speaks most for an answer: the meaning, or the words."""
-    meaning = 0.0
-    if found.query.best_cosine is not None:
-        levels = searcher.snapshot.manifest.title_scores
-        meaning = bisect_right(levels, found.query.best_cosine) / len(levels)
-    words = _coverage(searcher, found)
-    return round(max(meaning, words if words >= _MOST else 0.0), 4)
-
-
-def _coverage(searcher: Searcher, found: Found) -> float:
-    """The share of the question's words that the best paper has, weighted by rarity."""
-    if not found.hits:
-        return 0.0
-    return share_held(searcher.snapshot, found.query.words, found.hits[0].row)
-
-
-def _cite(searcher: Searcher, found: Found, hit: PassageHit) -> Citation:
-    """Cite the sentence nearest to the question, by meaning and by shared terms."""
-    passage = hit.passage
-    spans = passage.sentences
-    shared = np.array(
-        [sum(b - a for a, b in hit.highlights if s <= a and b <= e) / (e - s) for s, e in spans]
-    )
-    scores = shared
-    vector = found.query.vector
-    if vector is not None:
-        sentences = [plain(passage.text[start:end]) for start, end in spans]
-        scores = searcher.snapshot.encoder.encode_document(sentences) @ vector + 0.5 * shared
-    start, end = spans[int(np.argmax(scores))]
-    return Citation(
-        number=1,
-        paper=passage.paper,
-        passage=passage.id,
-        quote=passage.text[start:end],
-        start=start,
-        end=end,
-        source=passage.locate(start, end),
-    )
+def _answer(
+    searcher: Searcher,
+    question: str,
+    hits: Sequence[Hit],
+    said: list[Said],
+    composer: Composer | None,
+    listener: Listener | None,
+) -> Answer:
+    """The composed answer where there is one, and else what was said word for word."""
+    fallback: Fallback | None = None
+    unsupported = 0
+    on_said = listener.on_said if listener else None
+    if composer:
+        try:
+            return compose(searcher.snapshot, question, hits, composer, on_said)
+        except GenerationError as error:
+            fallback, unsupported = error.reason, error.unsupported
+    if on_said:
+        for one in said:
+            on_said(one)
+    citations = tuple(citation for one in said for citation in one.citations)
+    text = " ".join(one.text for one in said)
+    return Answer(AnswerKind.EXTRACTIVE, text, citations, unsupported, fallback)

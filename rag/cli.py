@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from index.errors import NonmunError
-from rag.commands import asking, building, forgetting, serving
+from rag.commands import asking, building, checking, forgetting, serving
 from rag.commands.stopping import TERMINATED
 
 _INTERRUPTED = 130  # what typer exits with after Ctrl-C
@@ -46,6 +46,7 @@ app.command()(asking.search)
 app.command()(asking.ask)
 app.command()(asking.similar)
 app.command()(asking.terms)
+app.command()(checking.check)
 app.command()(serving.serve)
 app.command(name="eval")(asking.evaluate)
 app.command()(building.versions)

@@ -123,6 +123,7 @@ class Intervals:
     topical: dict[str, Interval] = field(default_factory=dict)
     refused: dict[str, Interval] = field(default_factory=dict)
     wrongly_refused: Interval | None = None
+    cited: Interval | None = None
 
 
 @dataclass(slots=True)
@@ -134,6 +135,7 @@ class Scores:
         topical: Measure -> mean.
         refused: Kind of unanswerable question -> share that was refused.
         wrongly_refused: The share of answerable questions that was refused.
+        cited: The share of known-item questions whose answer cites the right paper.
         missing: Papers that the questions want and the snapshot does not have.
         intervals: How far the means can be trusted.
     """
@@ -143,6 +145,7 @@ class Scores:
     topical: dict[str, float] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
     wrongly_refused: float | None = None
+    cited: float | None = None
     missing: list[str] = field(default_factory=list)
     intervals: Intervals = field(default_factory=Intervals)
 
@@ -175,6 +178,11 @@ def evaluate(
     return scores
 
 
+def cites_right(question: Question, reply: Asked) -> bool:
+    """Whether an answer cites a paper that is right."""
+    return any(one.paper in question.relevant for one in reply.answer.citations)
+
+
 def _score_known(scores: Scores, pairs: Sequence[Pair]) -> None:
     found = known_item_scores(
         _ranked(pairs),
@@ -185,6 +193,9 @@ def _score_known(scores: Scores, pairs: Sequence[Pair]) -> None:
             for _, reply in pairs
         ],
     )
+    cited = [float(cites_right(question, reply)) for question, reply in pairs]
+    scores.intervals.cited = one = _round(interval(cited))
+    scores.cited = one.mean
     for name, places in language_groups([question.lang for question, _ in pairs]).items():
         group = _rounded(found.only(places))
         scores.intervals.known_item[name] = group

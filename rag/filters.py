@@ -58,8 +58,7 @@ class Filters:
             chosen[rows] = True
             mask &= chosen
         if self.exclude_flags:
-            unwanted = set(self.exclude_flags)
-            mask &= ~snapshot.flags.rows_with(lambda flag: flag in unwanted)
+            mask &= ~snapshot.flagged(self.exclude_flags)
         return mask
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from rich.text import Text
 from index.glossary import Entry
 from index.scoring import Leg
 from rag.answer import Asked
+from rag.citing import Answer, AnswerKind
 from rag.legs import Status
 from rag.search import Found, Hit, PassageHit
 from rag.service import replies
@@ -52,14 +53,29 @@ def asked(result: Asked, version: str, took_ms: float, as_json: bool) -> None:
     console.print(Text(result.answer.text, "bold"))
     titles = {hit.paper.id: hit.paper.title for hit in result.found.hits}
     for one in result.answer.citations:
-        console.print(Text(f"  [{one.number}] {titles[one.paper]} ({one.paper})"))
+        # Fewer papers may be wanted than answer.
+        title = f"{titles[one.paper]} " if one.paper in titles else ""
+        console.print(Text(f"  [{one.number}] {title}({one.paper})"))
         place = f"{one.source.file}, characters {one.source.start}-{one.source.end}"
         console.print(Text(f"      {place}", "dim"))
+    for line in _about(result.answer):
+        console.print(Text(line, "dim"))
     console.print(Text(f"confidence {result.confidence:.2f}", "dim"))
     console.print()
     console.print("Papers:" if result.answerable else "The nearest papers:")
     for number, hit in enumerate(result.found.hits, 1):
         _numbered(console, number, hit)
+
+
+def _about(answer: Answer) -> Iterator[str]:
+    """What became of an answer that was to be generated."""
+    if answer.fallback and answer.kind is AnswerKind.GENERATED:
+        yield f"the answer breaks off: {answer.fallback}"
+    elif answer.fallback:
+        yield f"no answer was generated ({answer.fallback}): these are the papers' own sentences"
+    if answer.unsupported:
+        left_out = count(answer.unsupported, "generated sentence")
+        yield f"{left_out} left out: the passages they cite don't say that"
 
 
 def similar(result: Similar, version: str, took_ms: float, as_json: bool) -> None:

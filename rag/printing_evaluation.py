@@ -19,11 +19,12 @@ def scores(result: Scores, as_json: bool) -> None:
     if intervals.known_item:
         _known_items(result)
     topical = f"topical, {count(int(result.topical.get('questions', 0)), 'question')}"
-    wrongly = intervals.wrongly_refused
+    wrongly, cited = intervals.wrongly_refused, intervals.cited
     for name, rows in (
         (topical, intervals.topical),
         ("refused where nothing answers", intervals.refused),
         ("refused wrongly", {"all": wrongly} if wrongly else {}),
+        ("answers that cite the right paper", {"all": cited} if cited else {}),
     ):
         if rows:
             print(f"{name}:")

@@ -87,6 +87,7 @@ class Searcher:
         self.reranker = reranker or open_reranker(self.rerank_settings)
         self.forgotten = forgotten or NOTHING
         self._forgotten = self.forgotten.rows(snapshot)
+        self._flagged = snapshot.flagged()
 
     def with_forgotten(self, forgotten: Forgotten) -> Searcher:
         """The same searcher, but for what is forgotten."""
@@ -152,6 +153,7 @@ class Searcher:
         )
         if scores is None:
             raise LegsFailedError("no leg of the search is working; see the log")
+        self.penalise(scores)
         named = self._named(text)
         if named:  # by their numbers: whoever does that wants these papers
             scores[named] += scores.max() - scores.min() + 1
@@ -167,6 +169,10 @@ class Searcher:
         hits = (*hits[:first], *self._rerank(self.reranker, text, hits[first:], legs))
         hits = tuple(replace(hit, passages=hit.passages[:shown]) for hit in hits[:wanted])
         return Found(hits, query, legs)
+
+    def penalise(self, scores: Floats) -> None:
+        """Take off, in place, what doubts about their summaries cost papers: (papers,)."""
+        scores[self._flagged] -= self.settings.flag_penalty
 
     def _rerank(
         self, reranker: Reranker, text: str, hits: tuple[Hit, ...], legs: Legs
@@ -205,7 +211,7 @@ class Searcher:
         allowed: Allowed | None,
     ) -> tuple[Hit, ...]:
         """Read the papers of some rows and choose the passages that speak for each."""
-        passages = [self._passages_of(row, allowed) if wanted else [] for row in rows]
+        passages = [self.passages_of(row, allowed) if wanted else [] for row in rows]
         every = np.array([row for some in passages for row in some], np.int64)
         scored = dict(zip(every.tolist(), self._score_passages(every, query).tolist(), strict=True))
         terms = {*query.terms, *query.translations}
@@ -225,7 +231,8 @@ class Searcher:
             hits.append(Hit(row, paper, round(float(scores[row]), 6), shown))
         return tuple(hits)
 
-    def _passages_of(self, row: int, allowed: Allowed | None) -> list[int]:
+    def passages_of(self, row: int, allowed: Allowed | None) -> list[int]:
+        """The rows of a paper's passages that may be found."""
         rows = self.snapshot.passages_of(row)
         return [one for one in rows if allowed is None or allowed.passages[one]]
 

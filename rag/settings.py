@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -27,6 +28,7 @@ from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
 from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
+from rag.generation.settings import WriterSettings
 
 PREFIX = "NONMUN_"
 PROFILE = f"{PREFIX}PROFILE"
@@ -124,6 +126,9 @@ class SearchGroup(_Group):
     late_candidates: int = Field(
         200, ge=10, le=10_000, description="Papers of the other legs that the late leg looks at"
     )
+    flag_penalty: float = Field(
+        4.0, ge=0, le=100, description="What a flag costs a paper, in the weights' units"
+    )
     top_k: int = Field(
         10, ge=1, le=MAX_TOP_K, description="Papers in a reply that asks for no number"
     )
@@ -147,9 +152,39 @@ class RerankGroup(_Group):
 class AnswerGroup(_Group):
     """When a question is answered."""
 
-    min_confidence: float = Field(
-        0.05, ge=0, le=1, description="Below it, `ask` says that nothing here answers"
+    min_confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Below it, `ask` says that nothing here answers; null: as the build learned",
     )
+
+
+class GenerateGroup(_Group):
+    """Who writes answers; without a server they are the papers' own sentences."""
+
+    base_url: str = Field(
+        "", description="Of a server that speaks OpenAI's protocol, up to /v1; empty is none"
+    )
+    model: str = Field("", description="As the server names it")
+    api_key: SecretStr | None = Field(None, description="The server's key, if it wants one")
+    max_tokens: int = Field(400, ge=1, le=8192, description="How long an answer may be")
+    timeout_s: float = Field(
+        20, gt=0, le=600, description="After it, the answer is the papers' own sentences"
+    )
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.base_url) != bool(self.model):
+            raise ValueError("base_url and model belong together")
+        return self
+
+    def settings(self) -> WriterSettings | None:
+        """The same as the writer knows it; `None` where none is named."""
+        if not self.base_url:
+            return None
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        return WriterSettings(self.base_url, self.model, key, self.max_tokens, self.timeout_s)
 
 
 class BuildGroup(_Group):
@@ -207,6 +242,7 @@ class Settings(BaseSettings):
     search: SearchGroup = SearchGroup()
     rerank: RerankGroup = RerankGroup()
     answer: AnswerGroup = AnswerGroup()
+    generate: GenerateGroup = GenerateGroup()
     build: BuildGroup = BuildGroup()
     server: ServerGroup = ServerGroup()
 
@@ -277,6 +313,9 @@ def _check_variables() -> None:
                 )
 
 
+_SECRETIVE = ("server",), ("generate",)
+
+
 def _explain(error: ValidationError) -> str:
     lines = []
     for one in error.errors():
@@ -284,7 +323,7 @@ def _explain(error: ValidationError) -> str:
         value = "" if one["type"] == "missing" else f", not {one['input']!r}"
         if one["type"] == "extra_forbidden":
             lines.append(f"there is no setting {name}")
-        elif one["loc"][:1] == ("server",) and name not in ("server.host", "server.port"):
+        elif one["loc"][:1] in _SECRETIVE and name not in ("server.host", "server.port"):
             lines.append(f"setting {name}: {one['msg']}")  # the value may be or hold a key
         else:
             lines.append(f"setting {name}: {one['msg']}{value}")

@@ -83,6 +83,7 @@ def similar(
             Leg.DENSE, lambda: _dense(snapshot, query, near, away, text, allowed, candidates)
         )
     scores = _fuse(lexical, dense, weight)
+    searcher.penalise(scores)
     rows = best_rows(scores, top_k or searcher.settings.top_k, allowed)
     hits = searcher.make_hits(rows, scores, query, searcher.settings.passages_per_paper, allowed)
     reasons = (SimilarHit(hit, _because(snapshot, hit, near, query)) for hit in hits)

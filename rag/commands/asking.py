@@ -62,11 +62,13 @@ def ask(
     """Answer a question, or say that nothing here does."""
     from rag import printing
     from rag.answer import ask as run_ask
+    from rag.composing import open_composer
 
     searcher, settings = open_searcher(data, profile)
     filters = filters_of(since, until, min_votes, author, section)
     clock = Clock()
-    asked = run_ask(searcher, question, top_k, filters, settings.answer)
+    composer = open_composer(settings.generate.settings())
+    asked = run_ask(searcher, question, top_k, filters, settings.answer, composer)
     printing.asked(asked, searcher.snapshot.version, clock.ms(), as_json)
 
 

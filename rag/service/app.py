@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from rag.composing import open_composer
 from rag.service import problems
 from rag.service.builds import Builds
 from rag.service.limits import BodyLimit
@@ -44,6 +45,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     app.state.live = live
     app.state.builds = builds
     app.state.settings = settings
+    app.state.composer = open_composer(settings.generate.settings())
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.include_router(v1)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from index.errors import NonmunError, SnapshotError
 from index.forgotten import Forgotten
+from index.language import language_of
 from index.snapshot import Snapshot
 from index.store import Opened, Store
 from rag.rerank import open_reranker
@@ -18,6 +19,7 @@ from rag.settings import Settings
 WATCH_SECONDS = 0.25
 RETRY_SECONDS = 15.0  # for a version that can't be opened
 _WARM_UP = "warm up 준비"
+_ENGLISH = "warm up"  # what is in Korean needs no model to be told
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +111,7 @@ class Live:
             self._read_forgotten(),
         )
         searcher.search(_WARM_UP)
+        language_of(_ENGLISH)
         return searcher
 
     def watch(self) -> None:

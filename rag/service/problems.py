@@ -55,9 +55,21 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """An error reply."""
-    title = HTTPStatus(status).phrase
-    body = Problem(title=title, status=status, detail=detail, errors=errors or [])
+    body = _problem(status, detail, errors)
     return JSONResponse(body.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What an error is told as."""
+    status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), None)
+    if status is None:
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; see the log")
+    return _problem(status, str(error))
+
+
+def _problem(status: int, detail: str, errors: list[Refusal] | None = None) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(title=title, status=status, detail=detail, errors=errors or [])
 
 
 def install(app: FastAPI) -> None:
@@ -83,10 +95,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(NonmunError)
     async def domain(request: Request, error: NonmunError) -> JSONResponse:
-        status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), None)
-        if status is None:
+        told = problem_of(error)
+        if told.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return await unexpected(request, error)
-        return problem(status, str(error))
+        return problem(told.status, told.detail)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

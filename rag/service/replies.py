@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from index import journal, papers, store
 from index.forgotten import DenyList
-from rag.answer import Asked
+from rag.answer import Asked, Looked
+from rag.citing import Said
+from rag.doubts import Doubted
 from rag.search import Found, Hit
 from rag.service import schemas
 from rag.similar import Similar
@@ -46,12 +48,25 @@ def hit_fields(hit: Hit) -> dict[str, Any]:
     return {**paper_fields(hit.paper), "score": hit.score, "passages": passages}
 
 
-def paper_reply(paper: papers.Paper, version: str) -> schemas.PaperReply:
-    """A paper with its sections."""
+def paper_reply(paper: papers.Paper, doubts: Iterable[Doubted], version: str) -> schemas.PaperReply:
+    """A paper with its sections, and what is doubted in it."""
+    findings = [
+        schemas.Finding(
+            flag=one.finding.flag,
+            evidence=one.finding.evidence,
+            section=one.finding.section,
+            start=one.finding.start,
+            end=one.finding.end,
+            source=one.source,
+        )
+        for one in doubts
+    ]
     sections = [
         schemas.Section(name=one.name, text=one.text, source=one.source) for one in paper.sections
     ]
-    return schemas.PaperReply(**paper_fields(paper), sections=sections, index_version=version)
+    return schemas.PaperReply(
+        **paper_fields(paper), sections=sections, findings=findings, index_version=version
+    )
 
 
 def search_reply(found: Found, version: str, took_ms: float) -> schemas.SearchReply:
@@ -64,14 +79,23 @@ def search_reply(found: Found, version: str, took_ms: float) -> schemas.SearchRe
     )
 
 
+def found_reply(looked: Looked, version: str, took_ms: float) -> schemas.FoundReply:
+    """What was found for a question."""
+    return schemas.FoundReply(
+        **dict(search_reply(looked.found, version, took_ms)),
+        answerable=looked.answerable,
+        confidence=looked.confidence,
+    )
+
+
 def ask_reply(asked: Asked, version: str, took_ms: float) -> schemas.AskReply:
     """The reply to a question."""
-    return schemas.AskReply(
-        **dict(search_reply(asked.found, version, took_ms)),
-        answerable=asked.answerable,
-        confidence=asked.confidence,
-        answer=asked.answer,
-    )
+    return schemas.AskReply(**dict(found_reply(asked, version, took_ms)), answer=asked.answer)
+
+
+def said_reply(said: Said) -> schemas.SaidReply:
+    """A sentence of an answer."""
+    return schemas.SaidReply(text=said.text, citations=list(said.citations))
 
 
 def similar_reply(similar: Similar, version: str, took_ms: float) -> schemas.SimilarReply:

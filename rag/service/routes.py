@@ -9,11 +9,15 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
 
 from index.errors import NonmunError
-from rag.answer import ask
+from rag.answer import Asked, Listener, Looked, ask
 from rag.bounds import MAX_TOP_K
+from rag.citing import Said
 from rag.clock import Clock
+from rag.composing import Composer
+from rag.doubts import findings_of
 from rag.errors import UnknownPaperError
 from rag.legs import Status
 from rag.search import Searcher
@@ -21,6 +25,7 @@ from rag.service import replies, schemas
 from rag.service.builds import Builds
 from rag.service.live import Live
 from rag.service.problems import MEDIA_TYPE, problem
+from rag.service.streaming import stream
 from rag.settings import Settings
 from rag.similar import similar
 
@@ -32,6 +37,12 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The body is not JSON"},
     422: {**_PROBLEM, "description": "A field has a value it can't have"},
     503: {**_PROBLEM, "description": "No index can be served"},
+}
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The reply, or its events where `stream` is true",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {**_PROBLEM, "description": "There is no such paper, version or build"}
@@ -53,6 +64,11 @@ def _live(request: Request) -> Live:
 def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
+
+
+def _composer(request: Request) -> Composer | None:
+    composer: Composer | None = request.app.state.composer
+    return composer
 
 
 def _builds(request: Request) -> Builds:
@@ -92,17 +108,28 @@ def post_search(asked: schemas.SearchRequest, searcher: Searching) -> schemas.Se
     return replies.search_reply(found, searcher.snapshot.version, clock.ms())
 
 
-@v1.post("/ask", tags=["questions"])
+@v1.post("/ask", tags=["questions"], response_model=schemas.AskReply, responses=STREAMED)
 def post_ask(
     asked: schemas.AskRequest,
     searcher: Searching,
     settings: Annotated[Settings, Depends(_settings)],
-) -> schemas.AskReply:
-    """Answer a question with a citation, or say that nothing here answers it."""
-    clock = Clock()
-    filters = asked.filters.values()
-    answered = ask(searcher, asked.question, asked.top_k, filters, settings.answer)
-    return replies.ask_reply(answered, searcher.snapshot.version, clock.ms())
+    composer: Annotated[Composer | None, Depends(_composer)],
+) -> Any:
+    """Answer a question with citations, or say that nothing here answers it."""
+    clock, version = Clock(), searcher.snapshot.version
+
+    def answer(listener: Listener | None = None) -> Asked:
+        filters, wanted = asked.filters.values(), asked.top_k
+        return ask(searcher, asked.question, wanted, filters, settings.answer, composer, listener)
+
+    def show(event: Looked | Said | Asked) -> BaseModel:
+        if isinstance(event, Said):
+            return replies.said_reply(event)
+        if isinstance(event, Asked):
+            return replies.ask_reply(event, version, clock.ms())
+        return replies.found_reply(event, version, clock.ms())
+
+    return stream(answer, show) if asked.stream else show(answer())
 
 
 @v1.post("/similar", tags=["questions"], responses=NOT_FOUND)
@@ -133,7 +160,8 @@ def get_paper(paper: str, searcher: Searching) -> schemas.PaperReply:
     row = searcher.row_of(paper)
     if row is None:
         raise UnknownPaperError(f"no paper {paper[:100]!r} here")
-    return replies.paper_reply(searcher.snapshot.paper(row), searcher.snapshot.version)
+    found = searcher.snapshot.paper(row)
+    return replies.paper_reply(found, findings_of(searcher, found), searcher.snapshot.version)
 
 
 @v1.get("/index", tags=["index"])

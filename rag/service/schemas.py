@@ -18,9 +18,10 @@ from pydantic import (
 from index.checking import Quality
 from index.journal import BuildState
 from index.papers import MAX_VOTES, Source
+from index.quality import Flag
 from index.scoring import Leg
-from rag.answer import Answer
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
+from rag.citing import Answer, Citation
 from rag.filters import Filters as FilterValues
 from rag.legs import Status
 from rag.search import has_word
@@ -104,6 +105,9 @@ class AskRequest(Request):
     question: QueryText = Field(examples=["How can a model be fine-tuned with few parameters?"])
     top_k: TopK | None = Field(None, description=TOP_K)
     filters: Filters = Filters()
+    stream: bool = Field(
+        False, strict=True, description="Reply with server-sent events: found, sentence, ..., reply"
+    )
 
 
 class SimilarRequest(Request):
@@ -157,10 +161,22 @@ class Section(BaseModel):
     source: Source
 
 
+class Finding(BaseModel):
+    """Why a paper is flagged; `source` is the text in question in the digest file."""
+
+    flag: Flag
+    evidence: str
+    section: str
+    start: int
+    end: int
+    source: Source
+
+
 class PaperReply(Paper):
     """A paper with its whole summary."""
 
     sections: list[Section]
+    findings: list[Finding]
     index_version: str
 
 
@@ -173,12 +189,24 @@ class SearchReply(BaseModel):
     took_ms: float
 
 
-class AskReply(SearchReply):
-    """An answer, or that there is none, and what was found."""
+class FoundReply(SearchReply):
+    """What was found for a question, and whether that answers it."""
 
     answerable: bool
     confidence: float = Field(ge=0, le=1)
+
+
+class AskReply(FoundReply):
+    """An answer, or that there is none, and what was found."""
+
     answer: Answer
+
+
+class SaidReply(BaseModel):
+    """A sentence of an answer that is streamed."""
+
+    text: str
+    citations: list[Citation]
 
 
 class SimilarHit(Hit):

@@ -119,6 +119,7 @@ def _be_child(words: Sequence[str], hook: Hook | None, mouth: int) -> int:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     except BaseException:
         traceback.print_exc()
+        sys.stderr.flush()  # the child's end does not
         return 99
     return 0
 

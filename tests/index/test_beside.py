@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from index.build import build
 from index.digests import read_digests
 from index.glossary import Glossary
 from index.lexical import analyzer
+from index.quality import find_duplicates
 from index.store import Store
 from tests.quick_encoder import use_quick_encoder
 
@@ -41,6 +43,14 @@ def test_it_mines_as_this_process_does(beside: Beside, samples: Path) -> None:
     texts = [[section.text for section in paper.sections] for paper in papers]
     found = beside.mine(texts).result()
     assert found.entries == Glossary.mine(texts).entries != []
+
+
+def test_it_compares_as_this_process_does(beside: Beside, samples: Path) -> None:
+    papers = list(read_digests([samples]).papers)
+    papers.append(replace(papers[0], id="2405.99999"))
+    found = beside.compare(papers).result()
+    assert found == find_duplicates(papers)
+    assert {one.paper for one in found} == {papers[0].id, "2405.99999"}
 
 
 def test_what_was_asked_first_is_answered_first(beside: Beside) -> None:

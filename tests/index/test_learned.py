@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from index.adapt import LinearMap
+from index.confidence import Calibration
 from index.encoders import Basis
 from index.late import TokenSpace
 from index.learned import Facts, Learned
 from index.lexical import LatentSpace
+from index.quality.style import Style
 from index.settings import LearnSettings, Weights
 
-PARTS = ("tokens", "map", "latent")
+PARTS = ("tokens", "map", "latent", "style")
+CALIBRATION = Calibration((0.25, 0.125), (0.5, 0.0625), 1.5, -0.5, 0.375, 45)
 
 
 def learned(parts: Sequence[str] = PARTS) -> Learned:
@@ -33,20 +36,21 @@ def learned(parts: Sequence[str] = PARTS) -> Learned:
         space if "tokens" in parts else None,
         linear if "map" in parts else None,
         latent if "latent" in parts else None,
+        Style(random.normal(size=3).astype(np.float32), -1.25) if "style" in parts else None,
         Weights(lexical=0.25, late=1.75, feedback=0.0),
+        CALIBRATION,
         Facts(papers=6, map_before=0.25, map_after=0.5, weights_from=12),
     )
 
 
-@pytest.mark.parametrize(
-    "parts", [(), ("tokens",), ("map",), ("latent",), ("tokens", "latent"), PARTS]
-)
+@pytest.mark.parametrize("parts", [(), *((part,) for part in PARTS), ("tokens", "latent"), PARTS])
 def test_what_was_learned_comes_back_and_nothing_else(tmp_path: Path, parts: list[str]) -> None:
     before = learned(parts)
     before.write(tmp_path / "learned")
     found = Learned.open(tmp_path / "learned")
     assert found.weights == before.weights
     assert found.facts == before.facts
+    assert found.calibration == CALIBRATION
     assert {name for name in PARTS if getattr(found, name) is not None} == set(parts)
     if before.tokens is not None:
         assert found.tokens is not None
@@ -60,6 +64,10 @@ def test_what_was_learned_comes_back_and_nothing_else(tmp_path: Path, parts: lis
         assert found.latent is not None
         for word in ("언어", "확산", "없는말"):
             assert found.latent.vector([word]).tolist() == before.latent.vector([word]).tolist()
+    if before.style is not None:
+        assert found.style is not None
+        assert found.style.weights.tolist() == before.style.weights.tolist()
+        assert found.style.offset == before.style.offset
 
 
 def test_weights_and_facts_can_be_written_anew(tmp_path: Path) -> None:
@@ -70,15 +78,30 @@ def test_weights_and_facts_can_be_written_anew(tmp_path: Path) -> None:
     found = Learned.open(tmp_path)
     assert found.weights == Weights(dense=9.0)
     assert found.facts == replace(before.facts, weights_from=34)
+    assert found.calibration == CALIBRATION
     assert found.map is not None
     assert before.map is not None
     assert found.map.fingerprint == before.map.fingerprint
 
 
+def test_a_style_can_be_written_later(tmp_path: Path) -> None:
+    before = learned(("map",))
+    before.write(tmp_path)
+    before.write_style(tmp_path)
+    assert Learned.open(tmp_path).style is None
+    style = Style(np.arange(3, dtype=np.float32), 0.5)
+    replace(before, style=style).write_style(tmp_path)
+    found = Learned.open(tmp_path)
+    assert found.style is not None
+    assert (found.style.weights.tolist(), found.style.offset) == ([0.0, 1.0, 2.0], 0.5)
+    assert found.calibration == CALIBRATION
+
+
 def test_other_weights_change_nothing_else() -> None:
     before = learned()
     after = before.weighted(Weights(title=0.0), 5)
-    assert (after.tokens, after.map, after.latent) == (before.tokens, before.map, before.latent)
+    assert all(getattr(after, name) is getattr(before, name) for name in PARTS)
+    assert after.calibration is before.calibration
     assert asdict(after.facts) == {**asdict(before.facts), "weights_from": 5}
     assert before.facts.weights_from == 12
     assert before.weights.title == Weights().title

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from index.build import Built, build
-from index.digests import read_digests
 from index.errors import ChecksFailedError
 from index.learned import Facts, Learned
 from index.manifest import LAYOUT
 from index.plan import Plan
 from index.progress import Silent
+from index.quality import Finding, Flag
 from index.report import Report, Timed
 from index.settings import BuildSettings
 from index.store import Store
@@ -91,18 +90,19 @@ def test_sizes_are_those_of_the_files(store: Store, digests: Path) -> None:
     assert {"papers", "vectors", "lexical", "late", "learned", "passages"} <= set(sizes)
 
 
-def test_flags_are_counted_by_flag(store: Store, digests: Path) -> None:
+def test_a_paper_counts_once_for_each_of_its_flags(store: Store, digests: Path) -> None:
     manifest = store.version(build([digests], store).version).manifest
-    papers = read_digests([digests]).papers
-    flagged = [
-        dataclasses.replace(paper, flags=flags)
-        for paper, flags in zip(papers, [("b", "a"), (), ("b",)], strict=True)
+    findings = [
+        Finding("2405.00001", Flag.UNTRANSLATED, "no Korean in the summary"),
+        Finding("2405.00001", Flag.TEMPLATE_TEXT, "“TODO”", "What's New", 0, 4),
+        Finding("2405.00001", Flag.TEMPLATE_TEXT, "“TODO”", "What's New", 9, 13),
+        Finding("2405.00003", Flag.UNTRANSLATED, "no Korean in the summary"),
     ]
     report = Report()
-    report.tell_version(manifest, flagged)
-    assert list(report.flagged.items()) == [("a", 1), ("b", 2)]
+    report.tell_version(manifest, findings)
+    assert list(report.flagged.items()) == [("template-text", 1), ("untranslated", 2)]
     assert (report.papers, report.passages) == (3, 6)
-    report.tell_version(manifest, papers)
+    report.tell_version(manifest, ())
     assert report.flagged == {}
 
 

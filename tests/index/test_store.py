@@ -82,7 +82,7 @@ def test_a_broken_manifest_is_refused_by_name(copy: Store, text: str) -> None:
 def test_a_manifest_that_was_changed_is_refused(copy: Store) -> None:
     path = _live(copy) / "manifest.json"
     values = json.loads(path.read_text(encoding="utf-8"))
-    values["title_scores"][5] = 0.9
+    values["dimension"] += 1
     path.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(SnapshotError, match="its contents are not those of"):
         copy.open_live()

@@ -73,8 +73,17 @@ class TestQuestions:
 
     def test_ask_says_that_nothing_answers(self, run: Run, store: Store) -> None:
         assert run("ask", "김치찌개는 어떻게 끓이나요?", "--data", store.folder) == 0
-        assert run.out.startswith("Nothing here answers that.")
+        assert run.out.startswith("여기 있는 논문에는 이 질문에 대한 답이 없습니다.")
         assert "The nearest papers:" in run.out
+        assert run("ask", "how do I boil pasta?", "--data", store.folder) == 0
+        assert run.out.startswith("Nothing here answers that.")
+
+    def test_fewer_papers_may_be_wanted_than_answer(self, run: Run, store: Store) -> None:
+        assert run("ask", "attention", "--data", store.folder, "--top-k", 1) == 0
+        assert "\n  [1] Efficient Streaming Language Models" in run.out
+        assert "\n  [3] (1706.03762)" in run.out
+        assert "\n1.  " in run.out
+        assert "\n2.  " not in run.out
 
     def test_similar_prints_papers_and_reasons(self, run: Run, store: Store) -> None:
         assert run("similar", DPO, "--data", store.folder, "--top-k", 3) == 0

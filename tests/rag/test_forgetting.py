@@ -12,14 +12,16 @@ import pytest
 
 from index.forgotten import Forgotten
 from index.fusion import FEEDBACK_FROM, rank
+from index.language import Language
 from index.questions import read_questions
 from index.scoring import Query
 from index.store import Store
 from rag import cli, printing
-from rag.answer import NOTHING, ask
+from rag.answer import ask
 from rag.errors import UnknownPaperError
 from rag.evaluation import evaluate
 from rag.filters import Filters
+from rag.refusals import NOTHING
 from rag.search import Found, Searcher
 from rag.service.live import Live
 from rag.settings import SearchGroup, Settings
@@ -96,7 +98,8 @@ class TestSearch:
             assert nothing.search(query).hits == ()
             assert nothing.search(query, filters=Filters(min_votes=1)).hits == ()
         asked = ask(nothing, QUESTION)
-        assert (asked.answerable, asked.confidence, asked.answer.text) == (False, 0.0, NOTHING)
+        refusal = NOTHING[Language.KOREAN]
+        assert (asked.answerable, asked.confidence, asked.answer.text) == (False, 0.0, refusal)
         assert similar(nothing, text="확산 모델").hits == ()
         assert nothing.newest() is None
 

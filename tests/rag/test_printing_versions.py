@@ -29,7 +29,7 @@ GOLDEN = GoldenQuality(40, 0.925, 0.8124, 0.9, 0.8)
 QUALITY = Quality(16, 15, 434, 0.4519, GOLDEN)
 MANIFEST = Manifest(
     version="0123456789ab",
-    format=3,
+    format=4,
     papers=4342,
     passages=17_000,
     encoder={},
@@ -39,7 +39,6 @@ MANIFEST = Manifest(
     late_fingerprint="quick",
     learning={},
     analysis="1",
-    title_scores=[],
     forced=[],
     files={"vectors.npy": {"bytes": 30_000_000}, "papers.bin": {"bytes": 4_260_000}},
 )

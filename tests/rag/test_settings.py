@@ -10,6 +10,7 @@ import yaml
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
 from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
+from rag.generation import WriterSettings
 from rag.settings import Settings, WeightsGroup, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +158,14 @@ def test_an_encoder_is_named_in_a_profile(tmp_path: Path) -> None:
         ("late: {kind: none}", r"late\.kind: .*universal.*off.*none"),
         ("learn: {budget_s: -1}", r"learn\.budget_s: .*0, not -1"),
         ("learn: {held_out: 1}", r"learn\.held_out: .*less than 1, not 1"),
+        ("search: {flag_penalty: -1}", r"search\.flag_penalty: .*0, not -1"),
+        ("answer: {min_confidence: 1.1}", r"answer\.min_confidence: .*1, not 1.1"),
+        ("generate: {base_url: 'http://a/v1'}", "generate: .*base_url and model belong together"),
+        ("generate: {model: m}", "generate: .*base_url and model belong together"),
+        ("generate: {max_tokens: 0}", r"generate\.max_tokens: .*greater"),
+        ("generate: {timeout_s: 0}", r"generate\.timeout_s: .*greater"),
+        ("generate: {timeout_s: .inf}", r"generate\.timeout_s: "),
+        ("generate: {url: x}", r"no setting generate\.url"),
         ("search: [1", "not YAML"),
         ("just text", "settings"),
     ],
@@ -201,3 +210,57 @@ def test_a_key_is_never_shown() -> None:
     with pytest.raises(SettingsError) as error:
         load_settings(server={"admin_key": ["hidden-words"]})
     assert "hidden-words" not in str(error.value)
+
+
+def test_who_writes_answers_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().generate.settings() is None
+    monkeypatch.setenv("NONMUN_GENERATE__API_KEY", "hidden-words")
+    assert load_settings().generate.settings() is None  # a key alone is no server
+    monkeypatch.setenv("NONMUN_GENERATE__BASE_URL", "http://127.0.0.1:8080/v1")
+    monkeypatch.setenv("NONMUN_GENERATE__MODEL", "some-model")
+    monkeypatch.setenv("NONMUN_GENERATE__MAX_TOKENS", "99")
+    monkeypatch.setenv("NONMUN_GENERATE__TIMEOUT_S", "3.5")
+    wanted = WriterSettings("http://127.0.0.1:8080/v1", "some-model", "hidden-words", 99, 3.5)
+    settings = load_settings()
+    assert settings.generate.settings() == wanted
+    assert "hidden-words" not in repr(settings) + repr(settings.generate.settings())
+    monkeypatch.delenv("NONMUN_GENERATE__API_KEY")
+    bare = load_settings().generate.settings()
+    assert bare is not None
+    assert bare.api_key == ""
+
+
+@pytest.mark.parametrize(
+    "generate",
+    [
+        {"api_key": ["hidden-words"]},
+        {"api_key": {"hidden-words": "hidden-words"}},
+        {"api_key": "hidden-words", "base_url": "http://127.0.0.1:8080/v1"},
+        {"api_key": "hidden-words", "timeout_s": -1},
+        {"base_url": "http://hidden-words@host/v1", "model": ["hidden-words"]},
+        {"timeout_s": "hidden-words"},  # put on the wrong line
+        ["hidden-words"],
+        "hidden-words",
+    ],
+)
+def test_no_mistake_shows_the_key_of_who_writes(generate: object) -> None:
+    with pytest.raises(SettingsError, match="generate") as error:
+        load_settings(generate=generate)
+    assert "hidden-words" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["hidden-words", '{"api_key": "hidden-words"', "[1, hidden-words"]
+)
+def test_no_wrong_variable_shows_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("NONMUN_GENERATE", value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert "hidden-words" not in str(error.value)
+
+
+def test_by_default_the_build_has_learned_when_to_answer(tmp_path: Path) -> None:
+    assert Settings().answer.min_confidence is None
+    assert load_settings(_profile(tmp_path, "answer: {min_confidence: null}")) == Settings()
+    zero = load_settings(_profile(tmp_path, "answer: {min_confidence: 0}"))
+    assert zero.answer.min_confidence == 0

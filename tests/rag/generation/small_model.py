@@ -10,12 +10,15 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
+from rag.generation import Numbered, Writer, make_messages
+
 START_SECONDS = 120
+NAME = "SmolLM2-135M-Instruct"
 
 # Ends with its standard input, so also when the process that started it is killed.
 _SERVER = """
@@ -87,3 +90,30 @@ def _wait_for_address(server: subprocess.Popen[str]) -> str:
         if word == "listening":
             return address
     raise RuntimeError("the small model's server did not start")
+
+
+def _passage(number: int, text: str, title: str) -> Numbered:
+    return Numbered(number, title, "Summary", text, ())
+
+
+_BEES = _passage(1, "Bees make honey. They live in hives.", "Bees")
+_CATS = _passage(1, "Cats catch 12 mice a day.", "Cats")
+_DOGS = _passage(2, "Dogs guard houses and eat bread.", "Dogs")
+_EXAMPLES = [
+    {"role": "system", "content": "Answer from the passages and cite them."},
+    make_messages("What do bees make?", [_BEES], "English")[1],
+    {"role": "assistant", "content": "Bees make honey. [1]"},
+    make_messages("What do dogs do?", [_CATS, _DOGS], "English")[1],
+    {"role": "assistant", "content": "Dogs guard houses. [2] They eat bread. [2]"},
+]
+
+
+class AfterExamples:
+    """A writer that is shown two examples first: without them, so small a model cites nothing."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def write(self, messages: Sequence[dict[str, str]], seconds: float) -> Iterator[str]:
+        """As a `Writer` does."""
+        return self.writer.write([*_EXAMPLES, messages[1]], seconds)

@@ -17,10 +17,9 @@ from rag.generation import (
     Writer,
     WriterSettings,
     generate,
-    make_messages,
 )
 from tests.rag.generation.made_up import numbered
-from tests.rag.generation.small_model import missing, serve_small_model
+from tests.rag.generation.small_model import NAME, AfterExamples, missing, serve_small_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -58,26 +57,6 @@ QUESTIONS = [
     ("What sorts tea leaves?", "English", (4,)),
 ]
 SECONDS = 120
-_BEES = numbered(1, "Bees make honey. They live in hives.", "Bees")
-_CATS = numbered(1, "Cats catch 12 mice a day.", "Cats")
-_DOGS = numbered(2, "Dogs guard houses and eat bread.", "Dogs")
-_EXAMPLE = [
-    {"role": "system", "content": "Answer from the passages and cite them."},
-    make_messages("What do bees make?", [_BEES], "English")[1],
-    {"role": "assistant", "content": "Bees make honey. [1]"},
-    make_messages("What do dogs do?", [_CATS, _DOGS], "English")[1],
-    {"role": "assistant", "content": "Dogs guard houses. [2] They eat bread. [2]"},
-]
-
-
-class Shown:
-    """The writer after two examples: without them, so small a model cites nothing."""
-
-    def __init__(self, writer: Writer) -> None:
-        self.writer = writer
-
-    def write(self, messages: Sequence[dict[str, str]], seconds: float) -> Iterator[str]:
-        return self.writer.write([*_EXAMPLE, messages[1]], seconds)
 
 
 def share_of_words(sentence: str, passage: Numbered) -> float:
@@ -90,12 +69,12 @@ def share_of_words(sentence: str, passage: Numbered) -> float:
 @pytest.fixture(scope="module")
 def writer() -> Iterator[OpenAIWriter]:
     with serve_small_model() as url:
-        yield OpenAIWriter(WriterSettings(url, "SmolLM2-135M-Instruct", max_tokens=60))
+        yield OpenAIWriter(WriterSettings(url, NAME, max_tokens=60))
 
 
 @pytest.fixture(scope="module")
 def answers(writer: OpenAIWriter) -> list[Generated | Fallback]:
-    return [ask(Shown(writer), *question) for question in QUESTIONS]
+    return [ask(AfterExamples(writer), *question) for question in QUESTIONS]
 
 
 def ask(

@@ -243,6 +243,7 @@ class TestAsk:
         assert body["answerable"] is True
         assert 0 < body["confidence"] <= 1
         assert body["answer"]["kind"] == "extractive"
+        assert set(body["answer"]) == {"kind", "text", "citations", "unsupported", "fallback"}
         (citation,) = body["answer"]["citations"]
         paper = next(paper for paper in body["papers"] if paper["id"] == citation["paper"])
         passage = next(one for one in paper["passages"] if one["id"] == citation["passage"])
@@ -259,8 +260,10 @@ class TestAsk:
         assert body["answerable"] is False
         assert body["answer"] == {
             "kind": "none",
-            "text": "Nothing here answers that.",
+            "text": "여기 있는 논문에는 이 질문에 대한 답이 없습니다.",
             "citations": [],
+            "unsupported": 0,
+            "fallback": None,
         }
         assert len(body["papers"]) == 10
 

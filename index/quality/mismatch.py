@@ -1,0 +1,262 @@
+"""Summaries that don't describe the paper of their title.
+
+A language model that was not given a paper makes up one. Two independent things tell: how well the
+title fits the summary, compared with all other summaries of the corpus; and how the summary reads,
+since what is made up sounds alike. Nobody has to label anything: summaries whose titles hardly fit
+at all are taken as examples of made-up ones, those whose titles fit best as examples of real ones,
+and a logistic regression on their vectors learns the difference (co-training, Blum and Mitchell
+1998, with one step). Both together decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from index.adapt import without_name
+from index.fusion import choose_candidates, first_stage
+from index.quality.findings import Finding, Flag
+from index.quality.style import Style
+from index.scoring import (
+    Candidates,
+    Query,
+    score_dense,
+    score_late,
+    score_latent,
+    score_lexical,
+    share_held,
+)
+from index.snapshot import Snapshot
+from index.threads import one_blas_thread
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+FEWEST = 50  # papers; among fewer no rank says much
+_BLOCK = 256  # titles compared at once
+_DEPTH = 1_000  # passages the dense leg finds
+_CANDIDATES = 100  # papers the late leg compares with
+# A title that fewer than one summary in 300 fits better is not looked at again.
+_CLEAR = 0.003
+# Examples to learn from: titles that more than 6% of all summaries fit better.
+_UNFIT, _UNFIT_LEAST = 0.06, 12
+_UNFIT_LATE, _UNFIT_LEXICAL = -1.0, 1.5  # standard deviations
+_EXAMPLES = 30  # of made-up summaries; from fewer nothing is learned
+_FOLDS = 5
+# What fits counts in standard deviations (docs/decisions.md has how they were chosen).
+_LATE, _LEXICAL, _NAMED = 0.7, 0.2, 1.0
+_MOST_LEXICAL = 10.0
+_NAMED_FROM = 0.5  # the share of a name's words, by rarity, that the text has to have
+_MOST_DOUBT = 4.0  # that late interaction and BM25 together can add to what meaning says
+_DOUBT, _DOUBT_UNREAD = -2.75, -1.0  # with and without what reading them tells
+
+
+class Fit(NamedTuple):
+    """How a title fits its own summary, beside all others.
+
+    Attributes:
+        better: How many other summaries fit it better, by meaning.
+        dense: Standard deviations of the cosine above all summaries'.
+        late: The same of MaxSim, above the summaries nearest to the title.
+        lexical: The same of BM25, above all summaries'.
+        named: Whether the text has the name before the title's colon; `None` without a colon.
+    """
+
+    better: int
+    dense: float
+    late: float
+    lexical: float
+    named: bool | None
+
+    @property
+    def doubt(self) -> float:
+        """The higher, the worse it fits."""
+        lexical = min(self.lexical, _MOST_LEXICAL)
+        fits = self.dense + _LATE * self.late + _LEXICAL * lexical + _NAMED * bool(self.named)
+        return -fits
+
+
+class Judged(NamedTuple):
+    """The mismatches among some papers, and what was learned to see them."""
+
+    findings: list[Finding]
+    style: Style | None
+
+
+def judge_all(snapshot: Snapshot) -> Judged:
+    """Find the mismatches of a corpus, and learn how made-up summaries read."""
+    if len(snapshot) < FEWEST:
+        return Judged([], None)
+    rows = np.arange(len(snapshot))
+    ranks = _ranks(snapshot, rows)
+    fits = _fits(snapshot, rows, ranks)
+    made_up = np.array([row for row, fit in fits.items() if _is_unfit(fit, len(rows))], np.int64)
+    if len(made_up) < _EXAMPLES:
+        return Judged(_findings(snapshot, fits, None), None)
+    clear = np.flatnonzero(ranks.better < _CLEAR * len(rows))
+    summaries = _summaries(snapshot, rows)
+    style, odds = _learn(summaries, made_up, clear)
+    return Judged(_findings(snapshot, fits, odds), style)
+
+
+def judge(snapshot: Snapshot, rows: Sequence[int], style: Style | None) -> list[Finding]:
+    """Find the mismatches among some papers of a corpus that was judged before.
+
+    Args:
+        snapshot: Of all papers.
+        rows: Of those that are new.
+        style: What `judge_all` learned.
+    """
+    if len(snapshot) < FEWEST or not len(rows):
+        return []
+    some = np.array(rows, np.int64)
+    ranks = _ranks(snapshot, some)
+    if style is None:
+        return _findings(snapshot, _fits(snapshot, some, ranks), None)
+    read = style(_summaries(snapshot, some))
+    # Most need no second look: whatever it finds, they are real.
+    doubtful = read - ranks.standard + _MOST_DOUBT >= _DOUBT
+    ranks = _Ranks(ranks.better[doubtful], ranks.standard[doubtful])
+    odds = dict(zip(some[doubtful].tolist(), read[doubtful].tolist(), strict=True))
+    return _findings(snapshot, _fits(snapshot, some[doubtful], ranks), odds)
+
+
+class _Ranks(NamedTuple):
+    """How many other summaries fit each title better, and the own one's standard score."""
+
+    better: Rows
+    standard: Floats
+
+
+def _ranks(snapshot: Snapshot, rows: Rows) -> _Ranks:
+    better, standard = np.zeros(len(rows), np.int64), np.zeros(len(rows))
+    if snapshot.titles is None:
+        return _Ranks(better, standard)
+    filled = np.unique(snapshot.owners).astype(np.int64)  # a paper may have no passage
+    starts = np.searchsorted(snapshot.owners, filled)
+    vectors = np.asarray(snapshot.vectors.vectors)
+    column = np.full(len(snapshot), -1, np.int64)
+    column[filled] = np.arange(len(filled))
+    for begin in range(0, len(rows), _BLOCK):
+        some = rows[begin : begin + _BLOCK]
+        cosines = np.asarray(snapshot.titles)[some] @ vectors.T
+        best = np.maximum.reduceat(cosines, starts, axis=1)
+        at = np.arange(len(some))
+        own = best[at, column[some]]
+        part = slice(begin, begin + len(some))
+        better[part] = (best > own[:, None]).sum(1)
+        standard[part] = (own - best.mean(1)) / np.maximum(best.std(1), 1e-6)
+        there = column[some] >= 0
+        better[part][~there], standard[part][~there] = 0, 0.0
+    return _Ranks(better, standard)
+
+
+def _fits(snapshot: Snapshot, rows: Rows, ranks: _Ranks) -> dict[int, Fit]:
+    """The fits of the titles that are not clearly right."""
+    doubtful = np.flatnonzero(ranks.better >= max(_CLEAR * len(snapshot), 1))
+    if not len(doubtful):
+        return {}
+    bare = snapshot.without_titles()
+    places = zip(rows[doubtful].tolist(), doubtful.tolist(), strict=True)
+    with one_blas_thread():
+        return {
+            row: _fit(bare, row, int(ranks.better[at]), float(ranks.standard[at]))
+            for row, at in places
+        }
+
+
+def _fit(bare: Snapshot, row: int, better: int, standard: float) -> Fit:
+    title = bare.paper(row).title
+    query = Query(without_name(title))
+    lexical = score_lexical(bare, query, None)
+    dense = score_dense(bare, query, None, _DEPTH)
+    scores = first_stage(bare.learned.weights, lexical, dense, score_latent(bare, query))
+    late = 0.0
+    if scores is not None:
+        others = choose_candidates(scores, None, _CANDIDATES).rows
+        both = np.union1d(others, [row])
+        found = score_late(bare, query, Candidates(both, np.isin(both, others)), None)
+        late = 0.0 if found is None else float(found[np.searchsorted(both, row)])
+    name = title.removesuffix(query.text)
+    named = None
+    if name:
+        words = bare.lexicon.words_of_name(name)
+        named = share_held(bare, words, row) >= _NAMED_FROM
+    return Fit(better, standard, late, float(lexical.scores[row]), named)
+
+
+def _is_unfit(fit: Fit, papers: int) -> bool:
+    """Whether a title hardly fits at all: an example of a made-up summary."""
+    return (
+        fit.better >= max(_UNFIT * papers, _UNFIT_LEAST)
+        and fit.late < _UNFIT_LATE
+        and fit.lexical < _UNFIT_LEXICAL
+        and not fit.named
+    )
+
+
+def _summaries(snapshot: Snapshot, rows: Rows) -> npt.NDArray[np.float32]:
+    """The mean of each paper's passages, brought to length 1: (papers, dimension)."""
+    vectors = snapshot.vectors.vectors
+    means = np.zeros((len(rows), vectors.shape[1]), np.float32)
+    for at, row in enumerate(rows.tolist()):
+        passages = snapshot.passages_of(row)
+        if len(passages):
+            means[at] = vectors[passages.start : passages.stop].mean(0)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float32] = means / np.maximum(lengths, 1e-9)
+    return unit
+
+
+def _learn(
+    summaries: npt.NDArray[np.float32], made_up: Rows, clear: Rows
+) -> tuple[Style, dict[int, float]]:
+    """Learn from examples how made-up summaries read.
+
+    Returns:
+        What was learned, and the log-odds of every summary: of an example by what was learned
+        from the others, since what was learned from itself knows it by heart.
+    """
+    rows = np.concatenate([made_up, clear])
+    sides = np.repeat([1, 0], [len(made_up), len(clear)])
+    style = _style(summaries[rows], sides)
+    odds = style(summaries)
+    folds = np.arange(len(rows)) % _FOLDS
+    for fold in range(_FOLDS):
+        other = _style(summaries[rows[folds != fold]], sides[folds != fold])
+        odds[rows[folds == fold]] = other(summaries[rows[folds == fold]])
+    return style, dict(enumerate(odds.tolist()))
+
+
+def _style(summaries: npt.NDArray[np.float32], sides: npt.NDArray[np.int64]) -> Style:
+    from sklearn.linear_model import LogisticRegression  # a query has no use for it
+
+    model = LogisticRegression(max_iter=500).fit(summaries, sides)
+    return Style(model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+
+
+def _findings(
+    snapshot: Snapshot, fits: dict[int, Fit], odds: dict[int, float] | None
+) -> list[Finding]:
+    found = []
+    for row in sorted(fits):
+        fit = fits[row]
+        doubt = fit.doubt + odds[row] if odds is not None else fit.doubt
+        limit = _DOUBT if odds is not None else _DOUBT_UNREAD
+        if doubt >= limit and (odds is not None or _is_unfit(fit, len(snapshot))):
+            paper = snapshot.paper(row)
+            found.append(
+                Finding(paper.id, Flag.SUMMARY_MISMATCH, _evidence(paper.title, fit, len(snapshot)))
+            )
+    return found
+
+
+def _evidence(title: str, fit: Fit, papers: int) -> str:
+    text = f"{fit.better:,} of {papers - 1:,} other summaries fit the title better"
+    if fit.named is False:
+        name = title.removesuffix(without_name(title)).rstrip(": ")
+        text += f"; its name “{name}” is not in the text"
+    return text
