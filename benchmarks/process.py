@@ -156,7 +156,7 @@ def score(service: Service, evaluation: Path) -> str:
         [group, *(values[name] for name in names)] for group, values in scores["known_item"].items()
     ]
     parts = [table(["", *names], rows)]
-    for name in ("topical", "abstention"):
+    for name in ("topical", "abstention", "mismatch"):
         if name in scores:
             facts = ", ".join(f"{key} {value}" for key, value in scores[name].items())
             parts.append(f"{name}: {facts}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks import process
+from benchmarks import answers, process
 from benchmarks.table import machine, milliseconds, table
 from index import adapt, scoring
 from index.build import build
@@ -108,6 +108,7 @@ class Bench:
         asked = read_questions(files) if files else []
         self.known = [question for question in asked if question.known_item]
         self.topical = [q for q in asked if q.relevant and not q.known_item]
+        self.asked = asked
         self.snapshots: dict[str, Snapshot] = {}
         self.trials: dict[str, dict[Trial, Questions]] = {}
 
@@ -197,7 +198,7 @@ def main() -> None:
 
 def _page(bench: Bench, evaluation: Path | None) -> str:
     parts = [
-        "# Quality of retrieval",
+        "# Quality of retrieval and answers",
         "Written by `make quality`. A mean stands with its 95% bootstrap interval over questions.",
         machine(),
         f"Corpus: {bench.corpus.name}.",
@@ -205,6 +206,7 @@ def _page(bench: Bench, evaluation: Path | None) -> str:
         _build_default(bench, evaluation),
     ]
     default = Store(bench.folder / "default").open_live()
+    parts += ["## Answers", answers.measure(Searcher(default), bench.corpus, bench.asked)]
     bench.snapshots[""] = default
     unseen = _built(bench, "unseen", _unseen_share(default))
     with patch.object(adapt, "steps_of", lambda _: 0):
