@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from index.manifest import LAYOUT, LIVE, VERSIONS
 from index.threads import cpu_count
@@ -43,6 +43,13 @@ def pays(data: Path) -> bool:
     return size >= _LARGE and cpu_count() > 1
 
 
+class Read(NamedTuple):
+    """What is found in papers, as it comes."""
+
+    glossary: Future[Glossary]
+    duplicates: Future[list[Finding]]
+
+
 class Beside:
     """A process that loads the analyser at once, and then does what it is given, in order.
 
@@ -61,13 +68,14 @@ class Beside:
         """Analyse texts."""
         return self._thread.submit(self._do, "analyze", list(texts))
 
-    def mine(self, papers: Sequence[Sequence[str]]) -> Future[Glossary]:
-        """Mine a glossary from the texts of papers."""
-        return self._thread.submit(self._do, "mine", [list(texts) for texts in papers])
+    def read(self, papers: Sequence[Paper]) -> Read:
+        """Mine a glossary from papers, and find summaries that stand in others.
 
-    def compare(self, papers: Sequence[Paper]) -> Future[list[Finding]]:
-        """Find summaries that stand in others."""
-        return self._thread.submit(self._do, "compare", list(papers))
+        The texts are sent once: to pickle them takes as long as to mine them.
+        """
+        texts = [(p.id, [(section.name, section.text) for section in p.sections]) for p in papers]
+        mined = self._thread.submit(self._do, "mine", texts)
+        return Read(mined, self._thread.submit(self._do, "compare", None, texts))
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -86,7 +94,8 @@ class Beside:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _do(self, task: str, given: Any) -> Any:
+    def _do(self, task: str, given: Any, again: Any = None) -> Any:
+        """Have something done; what was given before and is needed again is not sent twice."""
         if not self._process.stdin or not self._process.stdout:
             raise ValueError("the process has no pipes")
         try:
@@ -98,7 +107,7 @@ class Beside:
                 raise
             # Such as one that was ended because memory is short: it is done here.
             log.warning("the process beside the build has ended: %r", error)
-            return _do(task, given)
+            return _do(task, given if again is None else again)
 
 
 def _do(task: str, given: Any) -> Any:
@@ -109,10 +118,19 @@ def _do(task: str, given: Any) -> Any:
     if task == "compare":
         from index.quality import find_duplicates
 
-        return find_duplicates(given)
+        return find_duplicates([_bare(number, *one) for number, one in enumerate(given)])
     from index.glossary import Glossary
 
-    return Glossary.mine(given)
+    return Glossary.mine([text for _, text in sections] for _, sections in given)
+
+
+def _bare(number: int, name: str, sections: Sequence[tuple[str, str]]) -> Paper:
+    """A paper of which only the text is known, and that it comes after those before it."""
+    from index.papers import Paper, Section, Source
+
+    place = Source(f"{number:09}", 0, 0)
+    own = tuple(Section(title, text, place, ()) for title, text in sections)
+    return Paper(name, "", "", None, (), None, (), False, None, own)
 
 
 def main() -> None:
@@ -120,11 +138,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends this
     gc.disable()  # a tenth of the time; it lives for seconds
     _do("analyze", ["준비"])
+    last: Any = None
     while True:
         try:
             task, given = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the build
         except EOFError:
             return
+        given = last = last if given is None else given
         pickle.dump(_do(task, given), sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
         sys.stdout.buffer.flush()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from index.adapt import hold_out
-from index.beside import Beside
+from index.beside import Beside, Read
 from index.checking import check, find_golden
 from index.computing import Computing
 from index.confidence.learning import calibrate, questions_of
@@ -30,7 +29,7 @@ from index.manifest import LAYOUT, Manifest, read_manifest, seal
 from index.papers import Paper
 from index.plan import make_plan
 from index.progress import Progress, Silent
-from index.quality import Finding, find_duplicates
+from index.quality import find_duplicates
 from index.quality.doubts import Known, doubt
 from index.quality.findings import read_findings, write_findings
 from index.questions import Question, read_questions
@@ -226,9 +225,7 @@ class _Build:
         """Compute what is not known, and write a sealed snapshot."""
         # The encoder's weights are read while the process beside analyses.
         content.analyze(papers, self.progress, self.beside, lambda: encoder.encode_query(["준비"]))
-        texts = [[section.text for section in paper.sections] for paper in papers]
-        mining = self.beside.mine(texts) if self.beside else None
-        comparing = self.beside.compare(papers) if self.beside else None
+        read = self.beside.read(papers) if self.beside else None
         if not any(content.sections[s.text] for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
         work = Computing(content, papers, encoder, late_encoder, self.progress)
@@ -246,12 +243,14 @@ class _Build:
             self.settings.learn,
         )
         self.progress.stage("write", 1)
-        manifest = write_files(folder, content, papers, made, mining.result() if mining else None)
+        manifest = write_files(
+            folder, content, papers, made, read.glossary.result if read else None
+        )
         if content.live is None:
             learned = self._ask_itself(folder, manifest, made)
         self.report.tell_learned(learned, len(papers))
         self.progress.stage("doubt", 1)
-        self._doubt(folder, manifest, made, papers, content.live, comparing)
+        self._doubt(folder, manifest, made, papers, content.live, read)
         seal(folder, manifest)
         return made
 
@@ -277,7 +276,7 @@ class _Build:
         made: Made,
         papers: Sequence[Paper],
         live: Snapshot | None,
-        comparing: Future[list[Finding]] | None,
+        read: Read | None,
     ) -> None:
         """Write down what is doubtful about the summaries."""
         known = None
@@ -287,7 +286,7 @@ class _Build:
         doubts = doubt(
             Snapshot.open_unsealed(folder, manifest, made.encoder, made.late_encoder),
             papers,
-            comparing.result if comparing else lambda: find_duplicates(papers),
+            read.duplicates.result if read else lambda: find_duplicates(papers),
             known,
         )
         write_findings(folder / LAYOUT.findings, doubts.findings)

@@ -35,10 +35,12 @@ class Labels:
         held = [tuple(one) for one in labels]
         names = sorted({name for one in held for name in one})
         numbers = {name: number for number, name in enumerate(names)}
-        pairs = [(row, numbers[name]) for row, one in enumerate(held) for name in one]
+        rows = np.repeat(np.arange(len(held), dtype=np.int32), [len(one) for one in held])
+        labels_of = [numbers[name] for one in held for name in one]
         saved = {"rows": len(held), "names": names}
         names_file.write_text(json.dumps(saved, ensure_ascii=False), encoding="utf-8")
-        np.save(pairs_file, np.array(pairs, np.int32).reshape(-1, 2), allow_pickle=False)
+        pairs = np.column_stack([rows, np.array(labels_of, np.int32)])
+        np.save(pairs_file, pairs, allow_pickle=False)
 
     @classmethod
     def open(cls, names_file: Path, pairs_file: Path) -> Labels:

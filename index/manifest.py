@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import msgspec
 
 from index.durable import sync
 from index.errors import SnapshotError
+from index.threads import cpu_count
 
 FORMAT = 4
 
@@ -121,29 +124,28 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
     Raises:
         SnapshotError: One differs; the message names it.
     """
-    for name, wanted in manifest.files.items():
-        path = folder / name
-        try:
+    paths = [folder / name for name in manifest.files]
+    try:
+        for path, wanted in zip(paths, manifest.files.values(), strict=True):
             size = path.stat().st_size
             if size != wanted["bytes"]:
                 raise SnapshotError(f"{path} is broken: {size} bytes, not {wanted['bytes']}")
-            if _checksum(path) != wanted["sha256"]:
+        found = zip(paths, _checksums(paths), manifest.files.values(), strict=True)
+        for path, checksum, wanted in found:
+            if checksum != wanted["sha256"]:
                 raise SnapshotError(f"{path} is broken: its checksum differs")
-        except OSError as error:
-            raise SnapshotError(f"{path} can't be read: {error.strerror}") from None
+    except OSError as error:
+        raise SnapshotError(f"{error.filename} can't be read: {error.strerror}") from None
 
 
 def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Checksum the files of a snapshot under construction and write its manifest, durably."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     unlisted = {LAYOUT.manifest, LAYOUT.report}
+    paths = [path for path in paths if path.relative_to(folder).as_posix() not in unlisted]
     files = {
-        path.relative_to(folder).as_posix(): {
-            "bytes": path.stat().st_size,
-            "sha256": _checksum(path),
-        }
-        for path in paths
-        if path.relative_to(folder).as_posix() not in unlisted
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": checksum}
+        for path, checksum in zip(paths, _checksums(paths), strict=True)
     }
     sealed = replace(manifest, files=files).named()
     text = json.dumps(asdict(sealed), ensure_ascii=False, indent=1, sort_keys=True)
@@ -152,6 +154,12 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
         sync(path)
     sync(folder)
     return sealed
+
+
+def _checksums(paths: Sequence[Path]) -> list[str]:
+    """On all CPUs: they are compared whenever a snapshot is opened."""
+    with ThreadPoolExecutor(cpu_count()) as threads:
+        return list(threads.map(_checksum, paths))
 
 
 def _checksum(path: Path) -> str:

@@ -253,14 +253,19 @@ class Snapshot:
         """Terms that the papers give in two languages."""
         return Glossary.open(self.folder / LAYOUT.glossary)
 
-    def without_titles(self) -> Snapshot:
-        """The same papers as if they had no titles, to see what finds them by their text."""
+    def without_titles(self, *, latent: bool = True) -> Snapshot:
+        """The same papers as if they had no titles, to see what finds them by their text.
+
+        Args:
+            latent: Whether it is to have latent semantics; all texts are laid into them anew.
+        """
         # Opened anew: what belongs to titles is replaced, and this snapshot never changes.
         bare = Snapshot(self.folder, self.manifest, self.plain_encoder, self._late_encoder)
         bare._lease = self._lease
         bare.titles = None
         bare.lexicon = self.lexicon.without_titles(self.owners.astype(np.int64), len(self))
-        if self.latent is not None:
+        bare.latent = None
+        if self.latent is not None and latent:
             texts = (
                 [t for p in self.passages_of(row) for t in self._words(p)]
                 for row in range(len(self))

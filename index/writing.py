@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -78,7 +78,7 @@ def write_files(
     content: Content,
     papers: Sequence[Paper],
     made: Made,
-    glossary: Glossary | None = None,
+    glossary: Callable[[], Glossary] | None = None,
 ) -> Manifest:
     """Write a snapshot's files, all but its manifest.
 
@@ -87,7 +87,7 @@ def write_files(
         content: Knows every section and title of the papers, with vectors and tokens.
         papers: In the order they are to have.
         made: What made them.
-        glossary: Mined from the papers; `None` mines it.
+        glossary: Gives the one that was mined from the papers; `None` mines it here.
 
     Returns:
         The manifest, to be sealed.
@@ -118,13 +118,11 @@ def write_files(
     if made.learned.tokens is not None:
         (folder / LAYOUT.late).mkdir()
         LateIndex.write(content.tokens(places.rows, title_rows), folder / LAYOUT.late)
-    if glossary is None:
-        texts_of = ([section.text for section in paper.sections] for paper in papers)
-        glossary = Glossary.mine(texts_of)
-    glossary.write(folder / LAYOUT.glossary)
     _write_papers(folder, papers)
     _write_passages(folder, papers, places, passages)
     write_findings(folder / LAYOUT.findings, ())
+    mined = glossary() if glossary else _mine(papers)  # last: whoever mines it needs a while
+    mined.write(folder / LAYOUT.glossary)
     late = made.late_encoder
     return Manifest(
         version="",
@@ -141,6 +139,10 @@ def write_files(
         forced=[],
         files={},
     )
+
+
+def _mine(papers: Sequence[Paper]) -> Glossary:
+    return Glossary.mine([section.text for section in paper.sections] for paper in papers)
 
 
 def _write_learned(folder: Path, learned: Learned, vocabulary: Sequence[str]) -> None:

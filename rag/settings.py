@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from pydantic import (
@@ -28,7 +28,9 @@ from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.errors import SettingsError
 from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
-from rag.generation.settings import WriterSettings
+
+if TYPE_CHECKING:  # most commands have no use for it
+    from rag.generation.settings import WriterSettings
 
 PREFIX = "NONMUN_"
 PROFILE = f"{PREFIX}PROFILE"
@@ -183,6 +185,8 @@ class GenerateGroup(_Group):
         """The same as the writer knows it; `None` where none is named."""
         if not self.base_url:
             return None
+        from rag.generation.settings import WriterSettings
+
         key = self.api_key.get_secret_value() if self.api_key else ""
         return WriterSettings(self.base_url, self.model, key, self.max_tokens, self.timeout_s)
 

@@ -22,7 +22,7 @@ class Calibration:
         tokens: The same of MaxSim.
         slope: Of the logistic curve, per standard deviation.
         offset: Where it is at 0.
-        threshold: The confidence that all but 5% of the titles reach.
+        threshold: The confidence that all but 4.5% of the titles reach.
         questions: How many titles all this was learned from.
     """
 

@@ -6,8 +6,9 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from index.glossary.entries import Entry, mine_entries
 from index.glossary.spelling import HANGUL, WORDS, singular, spelling_key, squeeze
@@ -78,11 +79,8 @@ class Glossary:
 
     def write(self, path: Path) -> None:
         """Write one JSON file; the same entries give the same bytes."""
-        saved = [asdict(entry) for entry in self.entries]
-        path.write_text(
-            json.dumps(saved, ensure_ascii=False, indent=0, sort_keys=True) + "\n",
-            encoding="utf-8",
-        )
+        saved = msgspec.json.Encoder(order="sorted").encode(self.entries)
+        path.write_bytes(msgspec.json.format(saved, indent=1) + b"\n")
 
     @classmethod
     def open(cls, path: Path) -> Glossary:

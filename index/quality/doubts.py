@@ -13,7 +13,7 @@ from index.quality.style import Style
 from index.quality.templates import find_templates
 from index.snapshot import Snapshot
 
-_COMPANY = 500  # papers; to look at all takes half a second
+_COMPANY = 200  # papers; to look at all takes half a second
 
 
 class Doubts(NamedTuple):
@@ -50,16 +50,19 @@ def doubt(
         known: What is carried over, with what the snapshot has learned; `None` computes and
             learns all anew.
     """
+    unchanged = known.unchanged if known else frozenset()
+    new = [paper for paper in papers if paper.id not in unchanged]
+    findings = find_templates(new)
+    forms = {finding.paper for finding in findings}
     if known is None:
-        mismatches, style = judge_all(snapshot)
-        read = papers
-        findings = [*mismatches, *find_untranslated(papers)]
+        mismatches, style = judge_all(snapshot, forms)
+        findings += [*mismatches, *find_untranslated(papers)]
     else:
         style = snapshot.learned.style
-        read = [paper for paper in papers if paper.id not in known.unchanged]
-        rows = [row for row, name in enumerate(snapshot.ids) if name not in known.unchanged]
-        findings = [*_carried(known), *judge(snapshot, rows, style), *_untranslated(papers, read)]
-    findings += [*find_templates(read), *find_duplicates()]
+        rows = [row for row, name in enumerate(snapshot.ids) if name not in unchanged]
+        findings += [*_carried(known), *judge(snapshot, rows, style, forms)]
+        findings += _untranslated(papers, new)
+    findings += find_duplicates()
     return Doubts(tuple(in_order(findings, in_place(papers))), style)
 
 

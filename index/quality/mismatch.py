@@ -10,7 +10,7 @@ and a logistic regression on their vectors learns the difference (co-training, B
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,6 @@ from index.scoring import (
     Query,
     score_dense,
     score_late,
-    score_latent,
     score_lexical,
     share_held,
 )
@@ -51,7 +50,7 @@ _LATE, _LEXICAL, _NAMED = 0.7, 0.2, 1.0
 _MOST_LEXICAL = 10.0
 _NAMED_FROM = 0.5  # the share of a name's words, by rarity, that the text has to have
 _MOST_DOUBT = 4.0  # that late interaction and BM25 together can add to what meaning says
-_DOUBT, _DOUBT_UNREAD = -2.75, -1.0  # with and without what reading them tells
+_DOUBT, _DOUBT_UNREAD = -3.0, -1.0  # with and without what reading them tells
 
 
 class Fit(NamedTuple):
@@ -86,8 +85,14 @@ class Judged(NamedTuple):
     style: Style | None
 
 
-def judge_all(snapshot: Snapshot) -> Judged:
-    """Find the mismatches of a corpus, and learn how made-up summaries read."""
+def judge_all(snapshot: Snapshot, forms: Collection[str] = ()) -> Judged:
+    """Find the mismatches of a corpus, and learn how made-up summaries read.
+
+    Args:
+        snapshot: Of the corpus.
+        forms: Papers whose summaries are a form or an excuse: those read like no other, and
+            their title alone decides.
+    """
     if len(snapshot) < FEWEST:
         return Judged([], None)
     rows = np.arange(len(snapshot))
@@ -95,33 +100,37 @@ def judge_all(snapshot: Snapshot) -> Judged:
     fits = _fits(snapshot, rows, ranks)
     made_up = np.array([row for row, fit in fits.items() if _is_unfit(fit, len(rows))], np.int64)
     if len(made_up) < _EXAMPLES:
-        return Judged(_findings(snapshot, fits, None), None)
+        return Judged(_findings(snapshot, fits, None, forms), None)
     clear = np.flatnonzero(ranks.better < _CLEAR * len(rows))
     summaries = _summaries(snapshot, rows)
     style, odds = _learn(summaries, made_up, clear)
-    return Judged(_findings(snapshot, fits, odds), style)
+    return Judged(_findings(snapshot, fits, odds, forms), style)
 
 
-def judge(snapshot: Snapshot, rows: Sequence[int], style: Style | None) -> list[Finding]:
+def judge(
+    snapshot: Snapshot, rows: Sequence[int], style: Style | None, forms: Collection[str] = ()
+) -> list[Finding]:
     """Find the mismatches among some papers of a corpus that was judged before.
 
     Args:
         snapshot: Of all papers.
         rows: Of those that are new.
         style: What `judge_all` learned.
+        forms: As in `judge_all`.
     """
     if len(snapshot) < FEWEST or not len(rows):
         return []
     some = np.array(rows, np.int64)
     ranks = _ranks(snapshot, some)
     if style is None:
-        return _findings(snapshot, _fits(snapshot, some, ranks), None)
+        return _findings(snapshot, _fits(snapshot, some, ranks), None, forms)
     read = style(_summaries(snapshot, some))
     # Most need no second look: whatever it finds, they are real.
     doubtful = read - ranks.standard + _MOST_DOUBT >= _DOUBT
+    doubtful |= np.array([snapshot.ids[row] in forms for row in rows])
     ranks = _Ranks(ranks.better[doubtful], ranks.standard[doubtful])
     odds = dict(zip(some[doubtful].tolist(), read[doubtful].tolist(), strict=True))
-    return _findings(snapshot, _fits(snapshot, some[doubtful], ranks), odds)
+    return _findings(snapshot, _fits(snapshot, some[doubtful], ranks), odds, forms)
 
 
 class _Ranks(NamedTuple):
@@ -159,7 +168,7 @@ def _fits(snapshot: Snapshot, rows: Rows, ranks: _Ranks) -> dict[int, Fit]:
     doubtful = np.flatnonzero(ranks.better >= max(_CLEAR * len(snapshot), 1))
     if not len(doubtful):
         return {}
-    bare = snapshot.without_titles()
+    bare = snapshot.without_titles(latent=False)
     places = zip(rows[doubtful].tolist(), doubtful.tolist(), strict=True)
     with one_blas_thread():
         return {
@@ -173,7 +182,7 @@ def _fit(bare: Snapshot, row: int, better: int, standard: float) -> Fit:
     query = Query(without_name(title))
     lexical = score_lexical(bare, query, None)
     dense = score_dense(bare, query, None, _DEPTH)
-    scores = first_stage(bare.learned.weights, lexical, dense, score_latent(bare, query))
+    scores = first_stage(bare.learned.weights, lexical, dense, None)
     late = 0.0
     if scores is not None:
         others = choose_candidates(scores, None, _CANDIDATES).rows
@@ -239,18 +248,22 @@ def _style(summaries: npt.NDArray[np.float32], sides: npt.NDArray[np.int64]) -> 
 
 
 def _findings(
-    snapshot: Snapshot, fits: dict[int, Fit], odds: dict[int, float] | None
+    snapshot: Snapshot,
+    fits: dict[int, Fit],
+    odds: dict[int, float] | None,
+    forms: Collection[str],
 ) -> list[Finding]:
     found = []
     for row in sorted(fits):
         fit = fits[row]
-        doubt = fit.doubt + odds[row] if odds is not None else fit.doubt
-        limit = _DOUBT if odds is not None else _DOUBT_UNREAD
-        if doubt >= limit and (odds is not None or _is_unfit(fit, len(snapshot))):
-            paper = snapshot.paper(row)
-            found.append(
-                Finding(paper.id, Flag.SUMMARY_MISMATCH, _evidence(paper.title, fit, len(snapshot)))
-            )
+        if odds is None:
+            doubted = fit.doubt >= _DOUBT_UNREAD and _is_unfit(fit, len(snapshot))
+        else:
+            doubted = fit.doubt + odds[row] >= _DOUBT
+        if doubted or (snapshot.ids[row] in forms and fit.doubt >= _DOUBT_UNREAD):
+            title = snapshot.paper(row).title
+            evidence = _evidence(title, fit, len(snapshot))
+            found.append(Finding(snapshot.ids[row], Flag.SUMMARY_MISMATCH, evidence))
     return found
 
 

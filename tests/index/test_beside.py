@@ -20,6 +20,7 @@ from index.build import build
 from index.digests import read_digests
 from index.glossary import Glossary
 from index.lexical import analyzer
+from index.papers import Paper, Section, Source, oldest_first
 from index.quality import find_duplicates
 from index.store import Store
 from tests.quick_encoder import use_quick_encoder
@@ -38,19 +39,29 @@ def test_it_analyses_as_this_process_does(beside: Beside) -> None:
     assert beside.analyze([]).result() == []
 
 
-def test_it_mines_as_this_process_does(beside: Beside, samples: Path) -> None:
+_SECTION = Section("What's New", "긴 글(long text)", Source("a.md", 0, 0), ())
+LONG = [
+    Paper(f"{number}", "", "", None, (), None, (), False, None, (_SECTION,))
+    for number in range(100_000)
+]
+
+
+def _twins(samples: Path) -> list[Paper]:
     papers = read_digests([samples]).papers
+    last = papers[-1]
+    place = replace(last.sections[0].source, file="9999.md")
+    twin = replace(last.sections[0], source=place), *last.sections[1:]
+    return list(oldest_first([*papers, replace(last, id="2405.99999", sections=twin)]))
+
+
+def test_it_reads_as_this_process_does(beside: Beside, samples: Path) -> None:
+    papers = _twins(samples)
     texts = [[section.text for section in paper.sections] for paper in papers]
-    found = beside.mine(texts).result()
-    assert found.entries == Glossary.mine(texts).entries != []
-
-
-def test_it_compares_as_this_process_does(beside: Beside, samples: Path) -> None:
-    papers = list(read_digests([samples]).papers)
-    papers.append(replace(papers[0], id="2405.99999"))
-    found = beside.compare(papers).result()
+    read = beside.read(papers)
+    assert read.glossary.result().entries == Glossary.mine(texts).entries != []
+    found = read.duplicates.result()
     assert found == find_duplicates(papers)
-    assert {one.paper for one in found} == {papers[0].id, "2405.99999"}
+    assert {one.paper for one in found} == {papers[-1].id, papers[-2].id}
 
 
 def test_what_was_asked_first_is_answered_first(beside: Beside) -> None:
@@ -70,7 +81,7 @@ def test_where_it_is_ended_the_work_is_done_here(caplog: pytest.LogCaptureFixtur
 
 def test_it_is_ended_with_the_block_whatever_it_does() -> None:
     with Beside() as process:
-        pending = process.mine([["긴 글(long text)"]] * 100_000)
+        pending = process.read(LONG).glossary
     assert process._process.poll() is not None
     assert pending.done() or pending.cancelled()
 
@@ -78,7 +89,7 @@ def test_it_is_ended_with_the_block_whatever_it_does() -> None:
 def test_it_is_ended_though_it_does_not_answer() -> None:
     process = Beside()
     os.kill(process._process.pid, signal.SIGSTOP)
-    pending = process.mine([["긴 글(long text)"]] * 100_000)  # more than a pipe holds
+    pending = process.read(LONG).glossary  # more than a pipe holds
     closing = threading.Thread(target=process.close, daemon=True)
     closing.start()
     closing.join(timeout=20)

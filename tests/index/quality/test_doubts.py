@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -41,11 +41,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Style | None
     """Who was asked about: every one of them is said to be a mismatch."""
     asked: list[tuple[list[str], Style | None]] = []
 
-    def judge_all(snapshot: Snapshot) -> Judged:
+    def judge_all(snapshot: Snapshot, forms: Collection[str]) -> Judged:
         asked.append((list(snapshot.ids), None))
         return Judged([mismatch(int(name[5:])) for name in snapshot.ids], NEW)
 
-    def judge(snapshot: Snapshot, rows: Sequence[int], style: Style | None) -> list[Finding]:
+    def judge(
+        snapshot: Snapshot, rows: Sequence[int], style: Style | None, forms: Collection[str]
+    ) -> list[Finding]:
         names = [snapshot.ids[row] for row in rows]
         asked.append((names, style))
         return [mismatch(int(name[5:])) for name in names]

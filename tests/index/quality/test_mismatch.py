@@ -276,9 +276,12 @@ class TestJudge:
             return {}
 
         monkeypatch.setattr(mismatch, "_fits", fits)
-        reading = cast(Style, lambda _: np.array([-6.7, -6.8, -3.7, -3.8]))
+        reading = cast(Style, lambda _: np.array([-6.9, -7.1, -3.9, -4.1]))
         assert judge(corpus.snapshot, [5, 6, 7, 8], reading) == []
         assert looked == [5, 7]
+        looked.clear()  # a form is always looked at
+        assert judge(corpus.snapshot, [5, 6, 7, 8], reading, {corpus.snapshot.ids[8]}) == []
+        assert looked == [5, 7, 8]
 
 
 class TestFindings:
@@ -287,19 +290,30 @@ class TestFindings:
     @pytest.mark.parametrize(
         ("fit", "odds", "is_found"),
         [
-            (FIT, -2.7, True),
-            (FIT, -2.8, False),
-            (FIT._replace(dense=4.0), 1.3, True),
-            (FIT._replace(dense=4.0), 1.2, False),
-            (FIT._replace(dense=-2.0), -4.7, True),
-            (FIT._replace(dense=-2.0), -4.8, False),
+            (FIT, -2.9, True),
+            (FIT, -3.1, False),
+            (FIT._replace(dense=4.0), 1.1, True),
+            (FIT._replace(dense=4.0), 0.9, False),
+            (FIT._replace(dense=-2.0), -4.9, True),
+            (FIT._replace(dense=-2.0), -5.1, False),
         ],
     )
     def test_fitting_and_reading_decide_together(
         self, corpus: Corpus, fit: Fit, odds: float, is_found: bool
     ) -> None:
-        findings = mismatch._findings(corpus.snapshot, {7: fit}, {7: odds})
+        findings = mismatch._findings(corpus.snapshot, {7: fit}, {7: odds}, ())
         assert found(findings) == ({corpus.snapshot.ids[7]} if is_found else set())
+
+    @pytest.mark.parametrize(("dense", "is_found"), [(0.9, True), (1.1, False)])
+    def test_of_a_form_the_title_decides_alone(
+        self, corpus: Corpus, dense: float, is_found: bool
+    ) -> None:
+        """It reads like nothing else, so how it reads says that it is real."""
+        fit, name = self.FIT._replace(dense=dense), corpus.snapshot.ids[7]
+        for odds in ({7: -9.0}, None):
+            findings = mismatch._findings(corpus.snapshot, {7: fit}, odds, {name})
+            assert found(findings) == ({name} if is_found else set())
+        assert not mismatch._findings(corpus.snapshot, {7: fit}, {7: -9.0}, {"2401.99999"})
 
 
 class TestRanks:
@@ -356,7 +370,7 @@ def replace_owners(corpus: Corpus, gone: int) -> Snapshot:
     for one in (snapshot, bare):
         one._table = table
         one._first = np.searchsorted(one.owners, np.arange(len(one) + 1))
-    snapshot.without_titles = lambda: bare  # type: ignore[method-assign]
+    snapshot.without_titles = lambda **_: bare  # type: ignore[method-assign]
     return snapshot
 
 
@@ -376,7 +390,7 @@ class TestTitles:
 
         bare = snapshot.without_titles()
         bare.paper = snapshot.paper = untitled  # type: ignore[method-assign, assignment]
-        snapshot.without_titles = lambda: bare  # type: ignore[method-assign]
+        snapshot.without_titles = lambda **_: bare  # type: ignore[method-assign]
         for one in judge_all(snapshot).findings:
             assert one.evidence
 
