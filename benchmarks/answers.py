@@ -181,7 +181,7 @@ def _generated(searcher: Searcher, questions: Sequence[Question]) -> str:
     tally = _Tally(Counter())
     begin = time.perf_counter()
     with serve_small_model() as url, patch.object(prompt, "ALL_CHARS", _SHOWN):
-        writer = OpenAIWriter(WriterSettings(url, NAME, max_tokens=120))
+        writer = OpenAIWriter(WriterSettings(url, NAME, max_tokens=60))
         composer = Composer(AfterExamples(writer), _SECONDS)
         for text in _texts(searcher, questions):
             _tally(tally, ask(searcher, text, composer=composer))
