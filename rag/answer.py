@@ -89,7 +89,8 @@ def ask(
     calibration = searcher.snapshot.learned.calibration
     looked_at = found.hits[:LOOKED_AT]
     evidence = gather(searcher.snapshot, found.query, [hit.row for hit in looked_at])
-    confidence = calibration.confidence(evidence)
+    named = bool(looked_at) and looked_at[0].row in searcher.named(question)
+    confidence = calibration.confidence(evidence._replace(named=named))
     least = settings.min_confidence
     least = calibration.threshold if least is None else least
     said: list[Said] = []

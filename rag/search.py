@@ -25,6 +25,7 @@ from rag.rerank import Reranker, open_reranker, rerank
 from rag.settings import RerankGroup, SearchGroup
 
 NO_FILTERS = Filters()
+_NAMED = 10.0  # above all others, so that none answers beside a paper that is named
 _NUMBER = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
 
 
@@ -154,9 +155,9 @@ class Searcher:
         if scores is None:
             raise LegsFailedError("no leg of the search is working; see the log")
         self.penalise(scores)
-        named = self._named(text)
+        named = self.named(text)
         if named:  # by their numbers: whoever does that wants these papers
-            scores[named] += scores.max() - scores.min() + 1
+            scores[named] += scores.max() - scores.min() + _NAMED
         wanted = top_k or self.settings.top_k
         shown = self.settings.passages_per_paper
         shown = shown if passages_per_paper is None else passages_per_paper
@@ -197,7 +198,7 @@ class Searcher:
         ]
         return (*ordered, *hits[len(first) :])
 
-    def _named(self, text: str) -> list[int]:
+    def named(self, text: str) -> list[int]:
         """The rows of the papers whose arXiv numbers stand in the text."""
         rows = (self.row_of(name) for name in _NUMBER.findall(text))
         return [row for row in dict.fromkeys(rows) if row is not None]

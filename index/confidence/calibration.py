@@ -35,6 +35,8 @@ class Calibration:
 
     def confidence(self, evidence: Evidence) -> float:
         """How probable it is that the papers answer: 0 to 1."""
+        if evidence.named and not evidence.absent:
+            return 1.0
         score = self.score(evidence)
         sure = 0.0 if score is None else logistic(self.slope * score + self.offset)
         if not evidence.absent and evidence.held >= _VOUCHING:

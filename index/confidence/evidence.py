@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from index.snapshot import Snapshot
 
 LOOKED_AT = 10  # papers
+_NUMBER = re.compile(r"(?<![\d.])\d\d(?:0[1-9]|1[0-2])\.\d{4,5}(?![\d.]*\d)")  # of arXiv
 
 
 class Evidence(NamedTuple):
@@ -27,12 +29,14 @@ class Evidence(NamedTuple):
         tokens: The best MaxSim of any of them; `None` where the late leg did not run.
         absent: How many names the question asks for that no paper here has.
         held: The share of the question's words, by rarity, that the first paper has.
+        named: Whether the first paper is one that the question names by its number.
     """
 
     cosine: float | None
     tokens: float | None
     absent: int
     held: float
+    named: bool = False
 
 
 def gather(snapshot: Snapshot, query: Query, rows: Sequence[int]) -> Evidence:
@@ -56,7 +60,7 @@ def gather(snapshot: Snapshot, query: Query, rows: Sequence[int]) -> Evidence:
 
 
 def absent(snapshot: Snapshot, text: str, without: int | None = None) -> int:
-    """How many names of a question no paper has.
+    """How many names of a question no paper has, numbers of papers that are not here included.
 
     Args:
         snapshot: Of the papers.
@@ -64,7 +68,7 @@ def absent(snapshot: Snapshot, text: str, without: int | None = None) -> int:
         without: The row of a paper that does not count.
     """
     own = set() if without is None else snapshot.words_of(without)
-    count = 0
+    count = sum(snapshot.row_of(number) is None for number in set(_NUMBER.findall(text)))
     for name in names_in(text):
         terms = [term.text for term in latin_terms(name)]
         if not terms:  # a function word

@@ -9,6 +9,7 @@ from index.language import Language, language_of
 _WORD = re.compile(r"[A-Za-z\d]+(?:[.+][A-Za-z\d]+)*\+*")
 # Scripts between which a word in Latin letters is a name, or as telling as one.
 _OTHER_SCRIPT = re.compile(r"[가-힣ぁ-ヿ一-鿿]")
+_PLACES = frozenset({"arxiv"})  # where papers are, not what they are about
 _SENTENCE_ENDS = frozenset(".?!:;¿¡。！？“\"'(")
 
 
@@ -24,7 +25,7 @@ def names_in(text: str) -> list[str]:
     found: dict[str, None] = {}
     for match in _WORD.finditer(text):
         word = match.group()
-        if len(word) < 2 or not any(c.isalpha() for c in word):
+        if len(word) < 2 or not any(c.isalpha() for c in word) or word.casefold() in _PLACES:
             continue
         named = between_scripts or any(c.isupper() or c.isdigit() for c in word[1:])
         if not named and word[0].isupper() and not _begins_sentence(text, match.start()):

@@ -410,3 +410,21 @@ def test_another_process_replies_the_same_to_the_byte(store: Store, client: Test
 
 def _lines(text: str) -> Sequence[str]:
     return text.rstrip("\n").split("\n")
+
+
+class TestNumbered:
+    """Questions that name a paper by its number."""
+
+    def test_the_paper_answers_whatever_is_asked(self, searcher: Searcher) -> None:
+        for question in ("1706.03762", "2305.18290 요약해줘", "What does arXiv 2004.04906 say?"):
+            asked = ask(searcher, question)
+            assert asked.confidence == 1.0
+            assert {one.paper for one in asked.answer.citations} == {asked.found.hits[0].paper.id}
+            assert asked.found.hits[0].paper.id in question
+
+    def test_one_that_is_not_here_is_refused(self, searcher: Searcher) -> None:
+        assert not ask(searcher, "2412.99999는 무엇을 제안하나?").answerable
+
+    def test_one_that_the_filters_leave_out_does_not_vouch(self, searcher: Searcher) -> None:
+        asked = ask(searcher, "2305.18290 요약해줘", filters=Filters(ids=("1706.03762",)))
+        assert asked.confidence < 1

@@ -131,3 +131,10 @@ def test_the_logistic_function_overflows_nowhere() -> None:
     assert logistic(2) == pytest.approx(0.880797)
     assert 0 < logistic(-1e9) < 1e-20
     assert logistic(1e9) == pytest.approx(1)
+
+
+def test_a_paper_that_is_named_answers_unless_another_name_is_absent() -> None:
+    weak = Evidence(-1.0, -1.0, 0, 0.0)
+    assert Calibration().confidence(weak) < 0.01
+    assert Calibration().confidence(weak._replace(named=True)) == 1.0
+    assert Calibration().confidence(weak._replace(named=True, absent=1)) < 0.01

@@ -212,3 +212,21 @@ def row_of(snapshot: Snapshot, name: str) -> int:
     return next(
         row for row in range(len(snapshot)) if snapshot.paper(row).title.startswith(f"{name}:")
     )
+
+
+class TestNumbers:
+    """Papers that are asked for by their numbers."""
+
+    def test_one_that_is_not_here_is_a_name_that_nobody_has(self, snapshot: Snapshot) -> None:
+        here, other = snapshot.ids[0], "2499.99999"
+        assert absent(snapshot, f"{here}은 무엇을 다루나?") == 0
+        assert absent(snapshot, "2412.99999은 무엇을 다루나?") == 1
+        assert absent(snapshot, f"2412.99999, 2412.99999 and 2411.99999 or {here}") == 2
+        assert absent(snapshot, f"{other}은 무엇을 다루나?") == 0  # there is no month 99
+
+    @pytest.mark.parametrize("text", ["손실은 2412.5이다", "v12412.00001", "2412.000012"])
+    def test_what_is_no_number_of_a_paper_is_none(self, snapshot: Snapshot, text: str) -> None:
+        assert absent(snapshot, text.replace("v", "")) == 0
+
+    def test_where_papers_are_kept_is_no_name(self, snapshot: Snapshot) -> None:
+        assert absent(snapshot, f"What does arXiv {snapshot.ids[0]} propose?") == 0
