@@ -16,6 +16,8 @@ _ARXIV = re.compile(
     r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?!\d)",
     re.IGNORECASE,
 )
+# Year and month, so that no other number with a point is taken for one.
+_NUMBER = re.compile(r"(?<![\d.])\d\d(?:0[1-9]|1[0-2])\.\d{4,5}(?![\d.]*\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ def locate(runs: tuple[Run, ...], whole: Source, start: int, end: int) -> Source
     elif last + 1 < len(runs):
         finish = runs[last + 1].source
     return Source(whole.file, begin, finish)
+
+
+def arxiv_numbers(text: str) -> list[str]:
+    """The arXiv numbers that stand in a text, in order, each once."""
+    return list(dict.fromkeys(_NUMBER.findall(text)))
 
 
 def paper_id(address: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from index.errors import SettingsError
 from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
 from index.lexical import merge_spans
-from index.papers import Paper, Passage
+from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
 from index.snapshot import Snapshot
@@ -26,7 +25,6 @@ from rag.settings import RerankGroup, SearchGroup
 
 NO_FILTERS = Filters()
 _NAMED = 10.0  # above all others, so that none answers beside a paper that is named
-_NUMBER = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +198,8 @@ class Searcher:
 
     def named(self, text: str) -> list[int]:
         """The rows of the papers whose arXiv numbers stand in the text."""
-        rows = (self.row_of(name) for name in _NUMBER.findall(text))
-        return [row for row in dict.fromkeys(rows) if row is not None]
+        rows = map(self.row_of, arxiv_numbers(text))
+        return [row for row in rows if row is not None]
 
     def make_hits(
         self,

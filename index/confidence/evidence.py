@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,13 +9,13 @@ import numpy as np
 
 from index.confidence.names import names_in
 from index.lexical import latin_terms
+from index.papers import arxiv_numbers
 from index.scoring import Query, share_held
 
 if TYPE_CHECKING:
     from index.snapshot import Snapshot
 
 LOOKED_AT = 10  # papers
-_NUMBER = re.compile(r"(?<![\d.])\d\d(?:0[1-9]|1[0-2])\.\d{4,5}(?![\d.]*\d)")  # of arXiv
 
 
 class Evidence(NamedTuple):
@@ -68,7 +67,7 @@ def absent(snapshot: Snapshot, text: str, without: int | None = None) -> int:
         without: The row of a paper that does not count.
     """
     own = set() if without is None else snapshot.words_of(without)
-    count = sum(snapshot.row_of(number) is None for number in set(_NUMBER.findall(text)))
+    count = sum(snapshot.row_of(number) is None for number in arxiv_numbers(text))
     for name in names_in(text):
         terms = [term.text for term in latin_terms(name)]
         if not terms:  # a function word

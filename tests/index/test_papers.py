@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.papers import Passage, Run, Section, Source, locate
+from index.papers import Passage, Run, Section, Source, arxiv_numbers, locate
 
 
 class Mapped(NamedTuple):
@@ -137,3 +137,17 @@ def test_what_is_verbatim_stands_in_the_file_character_by_character(mapped: Mapp
             else:
                 inside = [run for run in mapped.runs if run.text <= start < run.text + run.length]
                 assert not inside or end > inside[0].text + inside[0].length
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("2305.18290과 1706.03762, 2305.18290.", ["2305.18290", "1706.03762"]),
+        ("arXiv:2412.00001v2", ["2412.00001"]),
+        ("0704.0001", ["0704.0001"]),
+        ("손실은 9934.5678이 아니라 2413.00001", []),
+        ("2412.000012, 12412.00001, 2412.00001.5", []),
+    ],
+)
+def test_numbers_of_arxiv_have_a_month(text: str, numbers: list[str]) -> None:
+    assert arxiv_numbers(text) == numbers
