@@ -30,6 +30,7 @@ from index.scoring import (
     standardise,
 )
 from index.settings import Weights
+from index.stages import Stage, stage
 
 if TYPE_CHECKING:
     from index.snapshot import Snapshot
@@ -152,7 +153,8 @@ def rank(
         dense = run(Leg.DENSE, lambda: score_dense(snapshot, query, allowed, passages))
     if weights.latent and snapshot.latent is not None:
         latent = run(Leg.LATENT, lambda: score_latent(snapshot, query))
-    scores = first_stage(weights, lexical, dense, latent)
+    with stage(Stage.FUSE):
+        scores = first_stage(weights, lexical, dense, latent)
     if weights.late and snapshot.has_late:
         start = np.zeros(len(snapshot), np.float32) if scores is None else scores
         # Alone, it looks at every paper.
@@ -163,4 +165,5 @@ def rank(
             scores = add_late(start, chosen, late, weight)
     if scores is None:
         return None
-    return add_feedback(snapshot, scores, weights.feedback, forgotten)
+    with stage(Stage.FUSE):
+        return add_feedback(snapshot, scores, weights.feedback, forgotten)

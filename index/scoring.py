@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.late import LateQuery
+from index.stages import Stage, stage
 
 if TYPE_CHECKING:
     from index.snapshot import Snapshot
@@ -179,7 +180,8 @@ def score_dense(
     may not be found is scored all the same: others are compared with it.
     """
     if query.vector is None:
-        query.vector = snapshot.encoder.encode_query([query.text])[0]
+        with stage(Stage.ENCODE):
+            query.vector = snapshot.encoder.encode_query([query.text])[0]
     query.moments = snapshot.moments(query.vector)
     titles = None if snapshot.titles is None else standardise(snapshot.titles @ query.vector)
     best = np.zeros(len(snapshot), np.float32)
@@ -223,7 +225,9 @@ def score_late(
         return None
     late = snapshot.late
     rows, anyway = candidates
-    query.tokens = late.space.query(late.encoder.encode_query_tokens(query.text, late.space.basis))
+    with stage(Stage.ENCODE):
+        tokens = late.encoder.encode_query_tokens(query.text, late.space.basis)
+    query.tokens = late.space.query(tokens)
     if query.tokens is None:
         return np.zeros(len(rows), np.float32)
     groups: list[Sequence[int]] = [snapshot.passages_of(row) for row in rows.tolist()]

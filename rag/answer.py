@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from index.confidence import gather
 from index.confidence.evidence import LOOKED_AT
 from index.language import language_of
+from index.scoring import Query
+from index.stages import Stage, stage
 from rag.citing import Answer, AnswerKind, Said, quote
 from rag.composing import Composer, compose
 from rag.extraction import extract
@@ -86,17 +88,9 @@ def ask(
     read = max(shown, _READ) if composer else shown
     # However many are wanted, the same papers tell whether there is an answer.
     found = searcher.search(question, max(wanted, LOOKED_AT), read, filters)
-    calibration = searcher.snapshot.learned.calibration
     looked_at = found.hits[:LOOKED_AT]
-    evidence = gather(searcher.snapshot, found.query, [hit.row for hit in looked_at])
-    named = bool(looked_at) and looked_at[0].row in searcher.named(question)
-    confidence = calibration.confidence(evidence._replace(named=named))
-    least = settings.min_confidence
-    least = calibration.threshold if least is None else least
-    said: list[Said] = []
-    if confidence >= least:
-        allowed = searcher.allowed(filters)
-        said = quote(extract(searcher, found.query, looked_at, allowed))
+    with stage(Stage.ANSWER):
+        confidence, said = _judge(searcher, question, found.query, looked_at, filters, settings)
     hits = tuple(replace(hit, passages=hit.passages[:shown]) for hit in found.hits[:wanted])
     looked = Looked(replace(found, hits=hits), confidence, bool(said))
     if listener:
@@ -106,6 +100,25 @@ def ask(
     else:
         answer = _answer(searcher, question, looked_at, said, composer, listener)
     return Asked(looked.found, confidence, looked.answerable, answer)
+
+
+def _judge(
+    searcher: Searcher,
+    question: str,
+    query: Query,
+    hits: Sequence[Hit],
+    filters: Filters,
+    settings: AnswerGroup,
+) -> tuple[float, list[Said]]:
+    """How probable it is that the hits answer, and what they say if that is enough."""
+    calibration = searcher.snapshot.learned.calibration
+    evidence = gather(searcher.snapshot, query, [hit.row for hit in hits])
+    named = bool(hits) and hits[0].row in searcher.named(question)
+    confidence = calibration.confidence(evidence._replace(named=named))
+    least = settings.min_confidence
+    if confidence < (calibration.threshold if least is None else least):
+        return confidence, []
+    return confidence, quote(extract(searcher, query, hits, searcher.allowed(filters)))
 
 
 def _answer(
@@ -122,7 +135,8 @@ def _answer(
     on_said = listener.on_said if listener else None
     if composer:
         try:
-            return compose(searcher.snapshot, question, hits, composer, on_said)
+            with stage(Stage.GENERATE):
+                return compose(searcher.snapshot, question, hits, composer, on_said)
         except GenerationError as error:
             fallback, unsupported = error.reason, error.unsupported
     if on_said:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from index.scoring import Leg
+from index.stages import Stage, stage
 
 T = TypeVar("T")
 
@@ -32,7 +33,8 @@ class Legs(dict[Leg, Status]):
     def run(self, leg: Leg, score: Callable[[], T]) -> T | None:
         """Run a leg; if it fails, say so and go on without it."""
         try:
-            scores = score()
+            with stage(Stage(leg)):
+                scores = score()
         # Whatever a library raises, the other legs still answer.
         except Exception:
             log.exception("the %s leg failed", leg)

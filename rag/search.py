@@ -16,6 +16,7 @@ from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
 from index.snapshot import Snapshot
+from index.stages import Stage, stage
 from index.threads import search_on_one_thread
 from rag.errors import LegsFailedError, QueryError
 from rag.filters import Filters, leave_out
@@ -185,7 +186,8 @@ class Searcher:
             "\n".join([hit.paper.title, *(plain(one.passage.text) for one in hit.passages[:1])])
             for hit in first
         ]
-        found = rerank(reranker, text, texts, self.rerank_settings.timeout_ms)
+        with stage(Stage.RERANK):
+            found = rerank(reranker, text, texts, self.rerank_settings.timeout_ms)
         legs[Leg.RERANK] = found.status
         if found.status is not Status.OK:
             return hits
@@ -210,6 +212,17 @@ class Searcher:
         allowed: Allowed | None,
     ) -> tuple[Hit, ...]:
         """Read the papers of some rows and choose the passages that speak for each."""
+        with stage(Stage.READ):
+            return self._make_hits(rows, scores, query, wanted, allowed)
+
+    def _make_hits(
+        self,
+        rows: Sequence[int],
+        scores: Floats,
+        query: Query,
+        wanted: int,
+        allowed: Allowed | None,
+    ) -> tuple[Hit, ...]:
         passages = [self.passages_of(row, allowed) if wanted else [] for row in rows]
         every = np.array([row for some in passages for row in some], np.int64)
         scored = dict(zip(every.tolist(), self._score_passages(every, query).tolist(), strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 
 from index.scoring import Allowed, Floats, Leg, Query, score_dense, standardise
 from index.snapshot import Snapshot
+from index.stages import Stage, stage
 from rag.errors import LegsFailedError, QueryError, UnknownPaperError
 from rag.filters import Filters, leave_out
 from rag.legs import Legs
@@ -152,7 +153,8 @@ def _dense(
     """The nearest passages to the mean of all that the papers should be like."""
     vectors = [_mean(snapshot, row) for row in near]
     if text:
-        vectors.append(snapshot.encoder.encode_query([text])[0])
+        with stage(Stage.ENCODE):
+            vectors.append(snapshot.encoder.encode_query([text])[0])
     vector = np.mean(vectors, 0)
     if away:
         vector = vector - _AWAY * np.mean([_mean(snapshot, row) for row in away], 0)

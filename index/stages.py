@@ -1,0 +1,73 @@
+"""Stages of a question's work, for whoever measures them or gives the work up between two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from time import perf_counter
+from types import TracebackType
+from typing import Protocol
+
+
+class Stage(StrEnum):
+    """What a question goes through; `encode` is part of the legs that need it."""
+
+    ENCODE = "encode"
+    LEXICAL = "lexical"
+    DENSE = "dense"
+    LATENT = "latent"
+    LATE = "late"
+    FUSE = "fuse"
+    RERANK = "rerank"
+    READ = "read"
+    ANSWER = "answer"
+    GENERATE = "generate"
+
+
+class Watcher(Protocol):
+    """Is told of each stage, in the thread that does the work."""
+
+    def begin(self, stage: Stage) -> None:
+        """A stage is about to begin. What this raises ends the work."""
+
+    def end(self, stage: Stage, seconds: float) -> None:
+        """A stage has ended, well or not."""
+
+
+_WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+class stage:  # noqa: N801 - used as a function
+    """What is done inside is a stage; where nobody watches, this costs nothing worth naming."""
+
+    __slots__ = ("_begun", "_name", "_watcher")
+
+    def __init__(self, name: Stage) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._watcher = _WATCHER.get()
+        if self._watcher is not None:
+            self._watcher.begin(self._name)
+            self._begun = perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._watcher is not None:
+            self._watcher.end(self._name, perf_counter() - self._begun)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tell a watcher of all stages of what this thread does inside."""
+    token = _WATCHER.set(watcher)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
