@@ -1,46 +1,27 @@
-"""Every setting, once: a YAML profile, then `NONMUN_...` variables, then options; later wins."""
+"""The settings by what they are for, but for the service's own."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    YamlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
-from index.errors import SettingsError
-from index.settings import BuildSettings, CheckSettings, LearnSettings, Weights
+from index.settings import CheckSettings, LearnSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 
 if TYPE_CHECKING:  # most commands have no use for it
     from rag.generation.settings import WriterSettings
 
-PREFIX = "NONMUN_"
-PROFILE = f"{PREFIX}PROFILE"
 
+class Group(BaseModel):
+    """Settings that belong together; one that is not known is an error."""
 
-class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class EncoderGroup(_Group):
+class EncoderGroup(Group):
     """What turns texts into vectors."""
 
     kind: EncoderKind = Field(
@@ -56,7 +37,7 @@ class EncoderGroup(_Group):
         return EncoderSettings(**self.model_dump())
 
 
-class LateGroup(_Group):
+class LateGroup(Group):
     """Late interaction: every token of a question finds its best token in a paper."""
 
     kind: LateKind = Field(
@@ -78,7 +59,7 @@ class LateGroup(_Group):
         return LateSettings(**self.model_dump())
 
 
-class LearnGroup(_Group):
+class LearnGroup(Group):
     """What a build learns of its corpus."""
 
     budget_s: float = Field(
@@ -96,7 +77,7 @@ class LearnGroup(_Group):
         return LearnSettings(**self.model_dump())
 
 
-class WeightsGroup(_Group):
+class WeightsGroup(Group):
     """What a standard deviation of each leg's scores is worth; null is what the build learned.
 
     A leg whose weights are 0 is not run.
@@ -117,7 +98,7 @@ class WeightsGroup(_Group):
         return replace(learned, **self.model_dump(exclude_none=True))
 
 
-class SearchGroup(_Group):
+class SearchGroup(Group):
     """How papers are found and ranked."""
 
     weights: WeightsGroup = WeightsGroup()
@@ -139,7 +120,7 @@ class SearchGroup(_Group):
     )
 
 
-class RerankGroup(_Group):
+class RerankGroup(Group):
     """Whether and how the first papers are put in order once more."""
 
     model: str = Field("", description="A cross-encoder's hub name or local path; empty is none")
@@ -151,7 +132,7 @@ class RerankGroup(_Group):
     max_chars: int = Field(2000, ge=1, le=100_000, description="How much of a paper's text is read")
 
 
-class AnswerGroup(_Group):
+class AnswerGroup(Group):
     """When a question is answered."""
 
     min_confidence: float | None = Field(
@@ -162,7 +143,7 @@ class AnswerGroup(_Group):
     )
 
 
-class GenerateGroup(_Group):
+class GenerateGroup(Group):
     """Who writes answers; without a server they are the papers' own sentences."""
 
     base_url: str = Field(
@@ -191,7 +172,7 @@ class GenerateGroup(_Group):
         return WriterSettings(self.base_url, self.model, key, self.max_tokens, self.timeout_s)
 
 
-class BuildGroup(_Group):
+class BuildGroup(Group):
     """What a build reads if it is started over HTTP, and what its version has to pass."""
 
     sources: tuple[str, ...] = Field(
@@ -214,121 +195,3 @@ class BuildGroup(_Group):
     def checks(self) -> CheckSettings:
         """What a new version has to pass, as the index knows it."""
         return CheckSettings(self.least_kept, self.golden_tolerance, self.golden)
-
-
-class ServerGroup(_Group):
-    """The HTTP service."""
-
-    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="The port; 0 takes a free one")
-    admin_key: SecretStr | None = Field(
-        None, description="POSTs that change the index have to show it; empty is none"
-    )
-
-    @field_validator("admin_key")
-    @classmethod
-    def _empty_is_none(cls, key: SecretStr | None) -> SecretStr | None:
-        # As `${KEY:-}` in a compose file gives it: nobody meant a key that anyone can show.
-        return key if key and key.get_secret_value().strip() else None
-
-
-class Settings(BaseSettings):
-    """All settings; a nested one is `NONMUN_SEARCH__TOP_K` in the environment."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
-    )
-
-    data: Path = Field(Path("data"), description="The folder of the published snapshots")
-    encoder: EncoderGroup = EncoderGroup()
-    late: LateGroup = LateGroup()
-    learn: LearnGroup = LearnGroup()
-    search: SearchGroup = SearchGroup()
-    rerank: RerankGroup = RerankGroup()
-    answer: AnswerGroup = AnswerGroup()
-    generate: GenerateGroup = GenerateGroup()
-    build: BuildGroup = BuildGroup()
-    server: ServerGroup = ServerGroup()
-
-    def building(self) -> BuildSettings:
-        """What a build computes with, as the index knows it."""
-        return BuildSettings(
-            self.encoder.settings(),
-            self.late.settings(),
-            self.learn.settings(),
-            self.build.checks(),
-            self.build.keep,
-        )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The first that has a value wins."""
-        profile = os.environ.get(PROFILE)
-        sources = [init_settings, env_settings]
-        if profile:
-            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=profile))
-        return tuple(sources)
-
-
-def load_settings(profile: Path | None = None, **options: Any) -> Settings:
-    """Read the settings.
-
-    Args:
-        profile: A YAML file; `None` leaves it to `NONMUN_PROFILE`.
-        **options: Given by hand, by the settings' names; `None` means not given.
-
-    Raises:
-        SettingsError: A file, variable or option is wrong; the message names it.
-    """
-    if profile:
-        os.environ[PROFILE] = str(profile)  # a build that the service starts reads it too
-    named = os.environ.get(PROFILE)
-    if named and not Path(named).is_file():
-        raise SettingsError(f"no such profile: {named}")
-    _check_variables()
-    given = {name: value for name, value in options.items() if value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"the profile {named} is not YAML: {error}") from None
-    except (OSError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise SettingsError(f"the settings can't be read: {error}") from None
-
-
-def _check_variables() -> None:
-    """A misspelt variable would be ignored without a word."""
-    known = {name.upper() for name in Settings.model_fields} | {"PROFILE"}
-    for name in os.environ:
-        if name.startswith(PREFIX):
-            group = name.removeprefix(PREFIX).upper().split("__")[0]
-            if group not in known:
-                raise SettingsError(
-                    f"{name} is no setting; there are: "
-                    + ", ".join(f"{PREFIX}{one}" for one in sorted(known))
-                )
-
-
-_SECRETIVE = ("server",), ("generate",)
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for one in error.errors():
-        name = ".".join(map(str, one["loc"]))
-        value = "" if one["type"] == "missing" else f", not {one['input']!r}"
-        if one["type"] == "extra_forbidden":
-            lines.append(f"there is no setting {name}")
-        elif one["loc"][:1] in _SECRETIVE and name not in ("server.host", "server.port"):
-            lines.append(f"setting {name}: {one['msg']}")  # the value may be or hold a key
-        else:
-            lines.append(f"setting {name}: {one['msg']}{value}")
-    return "; ".join(lines)
