@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import open_memmap
 
 # numpy parses a file's header with `ast.literal_eval`, which fails now and then (“AST constructor
 # recursion depth mismatch”, Python 3.11) where two threads are in it.
@@ -21,10 +22,45 @@ def load_mapped(path: Path) -> npt.NDArray[Any]:
 
     The array is a plain view of the map: numpy's own class for maps makes every small slice
     several times slower.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It holds no array of numbers as `save_arrays` writes them.
     """
-    with READING:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    try:
+        with READING:  # not by `np.load`, which also tries other formats, pickles among them
+            array: npt.NDArray[Any] = open_memmap(path, mode="r").view(np.ndarray)
+    except OSError:
+        raise
+    # The header is parsed as Python: TokenError, MemoryError, OverflowError, whatever is in it.
+    except Exception as error:
+        raise ValueError(f"{path} is no array: {str(error)[:200]}") from error
+    # What reads the maps outside of numpy, such as FAISS, takes them for what they should be.
+    if array.dtype.kind not in "iuf" or not array.dtype.isnative or not array.flags.c_contiguous:
+        raise ValueError(f"{path} is no array of numbers, row after row: {array.dtype.str[:40]}")
+    if not array.ndim:
+        raise ValueError(f"{path} is a number, no array")
     return array
+
+
+def check_arrays(folder: Path) -> None:
+    """See that all `.npy` files in and below a folder are arrays of numbers.
+
+    Some are opened by libraries, which would take more. Where `x.offsets.npy` lies beside
+    `x.npy`, it has to part that one's items.
+
+    Raises:
+        OSError: One can't be read.
+        ValueError: One is something else; it is named.
+    """
+    arrays = {path: load_mapped(path) for path in sorted(folder.rglob("*.npy"))}
+    for path, array in arrays.items():
+        values = arrays.get(path.with_name(path.name.replace(".offsets.", ".")))
+        if values is not None and values is not array:
+            try:
+                check_offsets(array, len(values))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
 
 
 def save_arrays(folder: Path, **arrays: npt.NDArray[Any]) -> None:
@@ -37,6 +73,18 @@ def save_arrays(folder: Path, **arrays: npt.NDArray[Any]) -> None:
 def load_arrays(folder: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
     """Map what `save_arrays` wrote."""
     return {name: load_mapped(folder / f"{name}.npy") for name in names}
+
+
+def check_offsets(offsets: npt.NDArray[Any], count: int) -> None:
+    """See that offsets part `count` items into rows.
+
+    Raises:
+        ValueError: They don't.
+    """
+    if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
+        raise ValueError(f"offsets should be whole numbers: {offsets.dtype} {offsets.shape}")
+    if offsets[0] or offsets[-1] != count or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError(f"offsets should go from 0 to {count} and never back")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +20,11 @@ def fold_name(name: str) -> str:
     """A name as names are compared: whatever its case, spaces and apostrophes."""
     composed = unicodedata.normalize("NFC", name.replace("’", "'"))
     return " ".join(composed.casefold().split())
+
+
+class _Saved(msgspec.Struct):
+    rows: int
+    names: list[str]
 
 
 class Labels:
@@ -44,10 +50,21 @@ class Labels:
 
     @classmethod
     def open(cls, names_file: Path, pairs_file: Path) -> Labels:
-        """Read the two files."""
-        saved = json.loads(names_file.read_text(encoding="utf-8"))
+        """Read the two files.
+
+        Raises:
+            OSError: One can't be read.
+            ValueError: They don't belong together.
+        """
+        saved = msgspec.json.decode(names_file.read_bytes(), type=_Saved)
         pairs = load_mapped(pairs_file)
-        return cls(saved["names"], pairs, saved["rows"])
+        if pairs.dtype != np.int32 or pairs.ndim != 2 or pairs.shape[1] != 2:
+            raise ValueError(f"{pairs_file} has no pairs: {pairs.dtype} {pairs.shape}")
+        if len(pairs) and (
+            pairs.min() < 0 or (pairs.max(0) >= (saved.rows, len(saved.names))).any()
+        ):
+            raise ValueError(f"{pairs_file} has other rows or labels than {names_file.name}")
+        return cls(saved.names, pairs, saved.rows)
 
     def rows_with(self, wanted: Callable[[str], bool]) -> Mask:
         """Which rows have a label that is wanted: (rows,)."""

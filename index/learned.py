@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from index.adapt import LinearMap
 from index.confidence import Calibration
 from index.late import TokenSpace
@@ -34,6 +36,14 @@ class Facts:
     map_before: float = 0.0
     map_after: float = 0.0
     weights_from: int = 0
+
+
+class _Numbers(msgspec.Struct):
+    """What is numbers and no arrays, as its file has it."""
+
+    weights: Weights
+    calibration: Calibration
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +107,20 @@ class Learned:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map what `write` wrote."""
-        values = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        """Map what `write` wrote.
+
+        Raises:
+            OSError: It can't be read.
+            ValueError: It is something else.
+        """
+        numbers = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Numbers)
         there = {name for name in (_TOKENS, _MAP, _LATENT, _STYLE) if (folder / name).is_dir()}
         return cls(
             TokenSpace.open(folder / _TOKENS) if _TOKENS in there else None,
             LinearMap.open(folder / _MAP) if _MAP in there else None,
             LatentSpace.open(folder / _LATENT) if _LATENT in there else None,
             Style.open(folder / _STYLE) if _STYLE in there else None,
-            Weights.from_json(values["weights"]),
-            Calibration.from_json(values["calibration"]),
-            Facts(**values["facts"]),
+            numbers.weights,
+            numbers.calibration,
+            numbers.facts,
         )

@@ -91,7 +91,9 @@ def is_open_in(path: Path, process: int) -> bool:
 
 
 def _lock(path: Path, flags: int, *, shared: bool) -> Lease:
-    lease = Lease(os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o644))
+    # Where somebody has put a pipe in its place, to open it would wait for whoever writes to it.
+    flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    lease = Lease(os.open(path, flags, 0o644))
     if fcntl is not None:
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, TypedDict
 
 import msgspec
 
 from index.durable import sync
 from index.errors import SnapshotError
+from index.regular import read_regular
 from index.threads import cpu_count
 
 FORMAT = 4
+MAX_BYTES = 1_000_000  # of a manifest; one has 7,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,13 @@ LAYOUT = Layout()
 VERSIONS, LIVE = "versions", "live"
 
 
+class FileFacts(TypedDict):
+    """What a manifest says of a file."""
+
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a snapshot is.
@@ -84,7 +94,7 @@ class Manifest:
     learning: dict[str, Any]
     analysis: str
     forced: list[str]
-    files: dict[str, dict[str, Any]]
+    files: dict[str, FileFacts]
 
     def named(self) -> Manifest:
         """The same with the version that its contents have."""
@@ -101,7 +111,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / LAYOUT.manifest
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(read_regular(path, MAX_BYTES))
         if values.get("format") != FORMAT:
             raise SnapshotError(
                 f"{path} has format {values.get('format')}, this nonmun reads {FORMAT};"
@@ -115,7 +125,17 @@ def read_manifest(folder: Path) -> Manifest:
         raise SnapshotError(f"{path} is broken: {error}") from None
     if named != manifest:
         raise SnapshotError(f"{path} is broken: its contents are not those of {manifest.version}")
+    for name in manifest.files:
+        if not _is_inside(name):
+            raise SnapshotError(f"{path} is broken: {name[:100]!r} is no file of a snapshot")
     return manifest
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is that of a file in the folder, as `seal` writes it."""
+    path = PurePosixPath(name)
+    plain = path.parts and not path.is_absolute() and str(path) == name
+    return bool(plain) and not {"..", "\0", "\\"} & {*path.parts, *name}
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
@@ -126,10 +146,16 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
     """
     paths = [folder / name for name in manifest.files]
     try:
+        whole = folder.resolve()
         for path, wanted in zip(paths, manifest.files.values(), strict=True):
-            size = path.stat().st_size
-            if size != wanted["bytes"]:
-                raise SnapshotError(f"{path} is broken: {size} bytes, not {wanted['bytes']}")
+            info = path.stat()
+            if info.st_size != wanted["bytes"]:
+                raise SnapshotError(
+                    f"{path} is broken: {info.st_size} bytes, not {wanted['bytes']}"
+                )
+            # To read a pipe or a device would never end.
+            if not stat.S_ISREG(info.st_mode) or not path.resolve().is_relative_to(whole):
+                raise SnapshotError(f"{path} is broken: it is no file of its own folder")
         found = zip(paths, _checksums(paths), manifest.files.values(), strict=True)
         for path, checksum, wanted in found:
             if checksum != wanted["sha256"]:
@@ -143,7 +169,7 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     unlisted = {LAYOUT.manifest, LAYOUT.report}
     paths = [path for path in paths if path.relative_to(folder).as_posix() not in unlisted]
-    files = {
+    files: dict[str, FileFacts] = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": checksum}
         for path, checksum in zip(paths, _checksums(paths), strict=True)
     }

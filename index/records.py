@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import load_mapped
+from index.arrays import check_offsets, load_mapped
 
 
 class Records:
@@ -33,8 +33,14 @@ class Records:
 
     @classmethod
     def open(cls, data: Path, offsets: Path) -> Records:
-        """Map the two files."""
+        """Map the two files.
+
+        Raises:
+            OSError: One can't be read.
+            ValueError: They don't belong together.
+        """
         places = load_mapped(offsets)
+        check_offsets(places, data.stat().st_size)
         if not data.stat().st_size:
             return cls(b"", places)
         with data.open("rb") as file:

@@ -21,6 +21,9 @@ from index.manifest import LAYOUT, Manifest
 from index.plan import Plan
 from index.progress import Progress
 from index.quality import Finding
+from index.regular import read_regular
+
+_MAX_BYTES = 1 << 28  # it has every problem of the digests
 
 
 def _now() -> str:
@@ -127,7 +130,7 @@ class Report:
     def read(cls, folder: Path) -> Self | None:
         """Read what `write` wrote; `None` where there is none that can be read."""
         try:
-            return msgspec.json.decode((folder / LAYOUT.report).read_bytes(), type=cls)
+            return msgspec.json.decode(read_regular(folder / LAYOUT.report, _MAX_BYTES), type=cls)
         except (OSError, ValueError, RecursionError):
             return None
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.adapt import AdaptedEncoder
-from index.arrays import Ragged, load_mapped
+from index.arrays import Ragged, check_arrays, load_mapped
 from index.encoders import (
     Encoder,
     EncoderSettings,
@@ -166,8 +166,10 @@ class Snapshot:
             SnapshotError: It can't be opened; a full disk cuts files short without a word.
         """
         try:
+            check_arrays(folder)
             return cls(folder, manifest, encoder, late_encoder)
-        except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
+        # Whatever is in the files: JSON that is nested too deeply, an index that is out of range.
+        except Exception as error:
             raise SnapshotError(f"the snapshot {folder} can't be opened: {error}") from error
 
     @property

@@ -21,6 +21,7 @@ from index.errors import SnapshotError, UnknownVersionError
 from index.forgotten import DenyList
 from index.leases import take
 from index.manifest import LAYOUT, LIVE, VERSIONS, Manifest, read_manifest, verify_files
+from index.regular import read_regular
 from index.report import Report
 from index.snapshot import Snapshot
 
@@ -30,6 +31,7 @@ _FORGOTTEN = "forgotten.json"
 _FAILED = "failed"
 _KEPT_FAILED = 2  # each is as large as a version
 _NAME = re.compile(r"[0-9a-f]{12}")  # as `Manifest.named` makes it
+_LIVE_BYTES = 1_000  # it holds a version
 _TRIES = 5  # to open the live version, while others publish and clear away
 
 
@@ -82,10 +84,10 @@ class Store:
     def live(self) -> str | None:
         """The live version; `None` before anything is published."""
         try:
-            return (self.folder / LIVE).read_text(encoding="utf-8").strip() or None
+            return read_regular(self.folder / LIVE, _LIVE_BYTES).decode().strip() or None
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise SnapshotError(f"{self.folder / LIVE} can't be read: {error}") from None
 
     def live_state(self) -> tuple[object, ...]:
@@ -163,9 +165,7 @@ class Store:
         there = {one.version: one for one in self.versions()}
         if version not in there:
             listed = ", ".join(there) or "none"
-            raise UnknownVersionError(
-                f"no version {version[:100]!r} in {self.folder}; there are: {listed}"
-            )
+            raise UnknownVersionError(f"no version {version[:100]!r} here; there are: {listed}")
         return there[version]
 
     def failed(self, name: str) -> Version:

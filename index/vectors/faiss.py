@@ -32,8 +32,16 @@ class FaissIndex:
 
     @classmethod
     def open(cls, folder: Path) -> FaissIndex:
-        """Map the vectors that `write` wrote."""
-        return cls(load_mapped(folder / FILE))
+        """Map the vectors that `write` wrote.
+
+        Raises:
+            OSError: They can't be read.
+            ValueError: It is something else.
+        """
+        vectors = load_mapped(folder / FILE)
+        if vectors.dtype != np.float32 or vectors.ndim != 2:  # FAISS would read past their end
+            raise ValueError(f"{FILE} should hold vectors: {vectors.dtype} {vectors.shape}")
+        return cls(vectors)
 
     @property
     def vectors(self) -> Floats:
@@ -41,8 +49,14 @@ class FaissIndex:
         return self._vectors
 
     def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> Neighbours:
-        """Find the rows with the highest dot products, exactly."""
+        """Find the rows with the highest dot products, exactly.
+
+        Raises:
+            ValueError: The queries are of another dimension.
+        """
         queries = np.ascontiguousarray(queries, np.float32)
+        if queries.shape[1] != self._vectors.shape[1]:  # as above
+            raise ValueError(f"queries {queries.shape} for vectors {self._vectors.shape}")
         count = len(self._vectors) if allowed is None else int(np.count_nonzero(allowed))
         k = min(k, count)
         scores = np.empty((len(queries), k), np.float32)

@@ -40,7 +40,10 @@ MANIFEST = Manifest(
     learning={},
     analysis="1",
     forced=[],
-    files={"vectors.npy": {"bytes": 30_000_000}, "papers.bin": {"bytes": 4_260_000}},
+    files={
+        "vectors.npy": {"bytes": 30_000_000, "sha256": ""},
+        "papers.bin": {"bytes": 4_260_000, "sha256": ""},
+    },
 )
 REPORT = Report(
     number=12,
