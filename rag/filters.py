@@ -48,7 +48,7 @@ class Filters:
             until = self.until.isoformat() if self.until else "9999-99-99"
             mask &= snapshot.dates.rows_with(lambda day: since <= day <= until)
         if self.min_votes is not None:
-            mask &= snapshot.votes >= self.min_votes
+            mask &= snapshot.votes >= max(self.min_votes, 0)  # -1 is a paper without votes
         if self.authors:
             wanted = {fold_name(name) for name in self.authors}
             mask &= snapshot.authors.rows_with(lambda name: fold_name(name) in wanted)
