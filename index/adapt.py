@@ -119,6 +119,10 @@ class AdaptedEncoder:
         """Embed queries: (texts, dimension)."""
         return self._map(self.inner.encode_query(texts))
 
+    def prepare_queries(self, texts: Sequence[str]) -> None:
+        """As the encoder does; the map goes over one query at a time."""
+        self.inner.prepare_queries(texts)
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:

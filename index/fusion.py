@@ -63,10 +63,11 @@ def first_stage(
 
 def choose_candidates(scores: Floats, allowed: Allowed | None, count: int) -> Candidates:
     """The best papers of the first stage, and the best of those that may be found."""
-    first = rows = np.sort(top_rows(scores, count))
-    if allowed is not None:
-        own = np.flatnonzero(allowed.papers)
-        rows = np.union1d(rows, own[top_rows(scores[own], count)])
+    first = np.sort(top_rows(scores, count))
+    if allowed is None:
+        return Candidates(first, np.ones(len(first), np.bool_))
+    own = np.flatnonzero(allowed.papers)
+    rows = np.union1d(first, own[top_rows(scores[own], count)])
     return Candidates(rows, np.isin(rows, first))
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged, load_arrays, load_mapped, save_arrays
+from index.blocks import Blocks, group_max
 from index.encoders import Basis, MultiVectorEncoder, Tokens
 from index.vectors import centroids, nearest
 
@@ -29,7 +32,7 @@ CENTROIDS = 4096  # 8,192 find no more (docs/decisions.md)
 SAMPLE = 800  # passages to learn the basis and the centroids from
 MOST_TOKENS = 96  # of a query; of more, the rarest
 _STEPS = 127.5  # a cosine from -1 to 1 in a byte
-_ALIKE = 0.6  # the least cosine of two tokens that are shown as a match
+_ALIKE = ceil((0.6 + 1) * _STEPS)  # the least cosine, in a byte, of tokens shown as a match
 _CODES, _SPANS, _OFFSETS = "codes.npy", "spans.npy", "offsets.npy"
 
 
@@ -131,9 +134,10 @@ class TokenSpace:
             return None
         kept = np.sort(np.argsort(-weights, kind="stable")[:MOST_TOKENS])
         cosines = self.centroids @ _unit(tokens.vectors[kept]).T
-        table = (cosines * _STEPS + (_STEPS + 0.5)).astype(np.uint8)
+        cosines *= _STEPS  # in place: these are megabytes
+        cosines += _STEPS + 0.5
         weights = weights[kept]
-        return LateQuery((weights / weights.sum()).astype(np.float32), table)
+        return LateQuery((weights / weights.sum()).astype(np.float32), cosines.astype(np.uint8))
 
     def write(self, folder: Path) -> None:
         """Write what `open` reads."""
@@ -161,12 +165,11 @@ class LateIndex:
         spans: npt.NDArray[np.uint16],
         offsets: Ints,
     ) -> None:
-        self._codes = codes
+        self._codes = Ragged(codes, offsets)
         self._spans = spans
-        self._offsets = offsets
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self._codes)
 
     @staticmethod
     def write(texts: Ragged, folder: Path) -> None:
@@ -193,16 +196,20 @@ class LateIndex:
     @property
     def texts(self) -> Ragged:
         """All texts as they were given to `write`; read into memory."""
-        return Ragged(np.column_stack([self._codes, self._spans]), self._offsets)
+        codes, offsets = self._codes.values, self._codes.offsets
+        return Ragged(np.column_stack([codes, self._spans]), offsets)
 
     def coded(self, row: int) -> Coded:
         """A text's tokens."""
-        rows = slice(self._offsets[row], self._offsets[row + 1])
-        return Coded(self._codes[rows], self._spans[rows])
+        start, end = self._codes.offsets[row : row + 2]
+        return Coded(self._codes.values[start:end], self._spans[start:end])
 
-    def scores(
-        self, query: LateQuery, groups: Sequence[Sequence[int]], titles: Sequence[int] | None = None
-    ) -> LateScores:
+    @cached_property
+    def _blocks(self) -> Blocks:
+        # Made when a first query needs it: 10 ms and 2 bytes a token.
+        return Blocks.of(self._codes)
+
+    def scores(self, query: LateQuery, groups: Ragged, titles: Ints | None = None) -> LateScores:
         """MaxSim of groups of passages, such as papers.
 
         The sum over the query's tokens of weight times the best cosine with any token.
@@ -210,30 +217,24 @@ class LateIndex:
         Args:
             query: As `TokenSpace.query` gave it.
             groups: Rows of passages, each group ascending.
-            titles: For each group the row of a title, which counts as part of the whole.
+            titles: (groups,) for each group the row of a title, which counts as part of the
+                whole.
         """
-        rows = [row for group in groups for row in group]
-        sizes = np.array([len(group) for group in groups], np.int64)
-        firsts = np.cumsum(sizes) - sizes
-        passages = self._best(query, rows)
-        whole = _group_max(passages, firsts, sizes)
-        best = _group_max((passages @ query.weights)[:, None], firsts, sizes)[:, 0]
+        sizes, firsts = groups.lengths, groups.offsets[:-1]
+        rows = groups.values if titles is None else np.concatenate([groups.values, titles])
+        nearest = self._blocks.greatest(query.table, rows)
+        passages = nearest[: len(groups.values)]
+        whole = group_max(passages, firsts, sizes)
+        best = group_max((_float(passages) @ query.weights)[:, None], firsts, sizes)[:, 0]
         if titles is not None:
-            whole = np.maximum(whole, self._best(query, titles))
+            whole = np.maximum(whole, nearest[len(groups.values) :])
         missing = np.float32(-1)
         return LateScores(
-            np.where(sizes > 0, whole @ query.weights / _STEPS - 1, missing).astype(np.float32),
+            np.where(sizes > 0, _float(whole) @ query.weights / _STEPS - 1, missing).astype(
+                np.float32
+            ),
             np.where(sizes > 0, best / _STEPS - 1, missing).astype(np.float32),
         )
-
-    def _best(self, query: LateQuery, rows: Sequence[int]) -> Floats:
-        """How near each of the query's tokens comes to any token of some texts: (rows, tokens)."""
-        parts = [self._codes[self._offsets[a] : self._offsets[b + 1]] for a, b in _runs(rows)]
-        at = np.asarray(rows, np.int64)
-        sizes = self._offsets[at + 1] - self._offsets[at]
-        codes = np.concatenate([np.zeros(0, np.uint16), *parts])
-        found = np.take(query.table, codes, axis=0)
-        return _group_max(found, np.cumsum(sizes) - sizes, sizes).astype(np.float32)
 
     def span_scores(self, query: LateQuery, passage: int, spans: Sequence[Span]) -> Floats:
         """MaxSim of parts of a passage, such as its sentences: (spans,), from -1 to 1.
@@ -251,44 +252,39 @@ class LateIndex:
 
     def best(self, query: LateQuery, passage: int) -> Floats:
         """How near each of the query's tokens comes to any of a passage: (tokens,) cosines."""
-        cosines: Floats = (self._best(query, [passage])[0] / _STEPS - 1).astype(np.float32)
+        nearest = self._blocks.greatest(query.table, np.array([passage]))[0]
+        cosines: Floats = (_float(nearest) / _STEPS - 1).astype(np.float32)
         return cosines
 
-    def matches(self, query: LateQuery, passage: int) -> list[Span]:
-        """Where in a passage's text the query's tokens found their best tokens.
+    def matches(self, query: LateQuery, passages: Ints) -> Ragged:
+        """Where in passages' texts the query's tokens found their best tokens.
 
         Only those that count in the query and are much alike: each token of the query marks
-        at most one token.
+        at most one token of a passage, the first of its best.
+
+        Args:
+            query: As `TokenSpace.query` gave it.
+            passages: Their rows.
+
+        Returns:
+            (spans, 2) of each passage: the first character and the one after the last.
         """
-        codes, spans = self.coded(passage)
-        if not len(codes):
-            return []
-        found = query.table[codes]
-        best = found.argmax(0)
-        alike = found[best, np.arange(len(best))] >= (_ALIKE + 1) * _STEPS
-        telling = query.weights >= query.weights.mean()
-        places = sorted(set(best[alike & telling].tolist()))
-        return [(int(spans[place, 0]), int(spans[place, 1])) for place in places]
+        texts = self._codes.take(passages)
+        owners = np.repeat(np.arange(len(texts)), texts.lengths)
+        telling = query.table[:, query.weights >= query.weights.mean()]
+        found = np.take(telling, texts.values, axis=0)
+        tokens, asked = np.nonzero(found >= _ALIKE)
+        cosines, pairs = found[tokens, asked], owners[tokens] * found.shape[1] + asked
+        order = np.lexsort((tokens, -cosines.astype(np.int64), pairs))
+        _, firsts = np.unique(pairs[order], return_index=True)
+        marked = np.unique(tokens[order[firsts]])
+        counts = np.bincount(owners[marked], minlength=len(texts))
+        places = marked + (self._codes.offsets[passages] - texts.offsets[:-1])[owners[marked]]
+        return Ragged(self._spans[places], np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _group_max(rows: npt.NDArray[Any], firsts: Ints, sizes: Ints) -> npt.NDArray[Any]:
-    """The greatest of each group of rows, column by column; zeros for an empty group."""
-    out = np.zeros((len(sizes), rows.shape[1]), rows.dtype)
-    filled = np.flatnonzero(sizes)
-    if len(filled):
-        out[filled] = np.maximum.reduceat(rows, firsts[filled], axis=0)
-    return out
-
-
-def _runs(group: Sequence[int]) -> list[Span]:
-    """First and last of each run of rows that follow one another."""
-    runs: list[Span] = []
-    for row in group:
-        if runs and row == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], row)
-        else:
-            runs.append((row, row))
-    return runs
+def _float(steps: npt.NDArray[np.uint8]) -> Floats:
+    return steps.astype(np.float32)
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.late import LateQuery
+from index.spans import kept
 from index.stages import Stage, stage
 
 if TYPE_CHECKING:
@@ -230,17 +231,12 @@ def score_late(
     query.tokens = late.space.query(tokens)
     if query.tokens is None:
         return np.zeros(len(rows), np.float32)
-    groups: list[Sequence[int]] = [snapshot.passages_of(row) for row in rows.tolist()]
+    groups = snapshot.passages_of_all(rows)
     if allowed is not None and not allowed.passages.all():
-        mask = allowed.passages
         # A paper that is filtered out stays whole: others are compared with it.
-        groups = [
-            [one for one in group if mask[one]] if allowed.papers[row] else group
-            for row, group in zip(rows.tolist(), groups, strict=True)
-        ]
-    titles = None
-    if snapshot.titles is not None:
-        titles = (rows + len(snapshot.owners)).tolist()
+        others = np.repeat(~allowed.papers[rows], groups.lengths)
+        groups = kept(groups, allowed.passages[groups.values] | others)
+    titles = None if snapshot.titles is None else rows + len(snapshot.owners)
     found = late.tokens.scores(query.tokens, groups, titles)
     there = found.whole > -1
     measured = there & anyway if (there & anyway).any() else there

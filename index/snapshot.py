@@ -37,6 +37,7 @@ from index.passages import make_passage
 from index.quality.findings import Flag, read_findings
 from index.records import Records
 from index.scoring import Moments
+from index.spans import tuples
 from index.vectors import FaissIndex, VectorIndex
 
 Floats = npt.NDArray[np.float32]
@@ -243,6 +244,10 @@ class Snapshot:
         self._check_encoder(encoder.token_fingerprint, self.manifest.late_fingerprint)
         return Late(self.learned.tokens, self._late_index, encoder)
 
+    def prepare_queries(self, texts: Sequence[str]) -> None:
+        """Tell the encoder of queries that are asked for next; see `Encoder.prepare_queries`."""
+        self.plain_encoder.prepare_queries(texts)
+
     def _check_encoder(self, found: str, wanted: str) -> None:
         if found != wanted:
             raise EncoderError(
@@ -298,7 +303,7 @@ class Snapshot:
         """All terms of a paper's title and passages."""
         words = set(self.lexicon.title_terms(paper))
         for passage in self.passages_of(paper):
-            words.update(self._words(passage))
+            words.update(self.lexicon.passage_lists.words(passage))
         return words
 
     def paper(self, row: int) -> Paper:
@@ -330,6 +335,13 @@ class Snapshot:
         """The rows of a paper's passages."""
         return range(int(self._first[paper]), int(self._first[paper + 1]))
 
+    def passages_of_all(self, papers: npt.NDArray[np.int64]) -> Ragged:
+        """The rows of the passages of some papers."""
+        firsts, lengths = self._first[papers], self._first[papers + 1] - self._first[papers]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.repeat(firsts - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Ragged(rows, offsets)
+
     def sections_of(self, row: int, paper: Paper) -> list[list[int]]:
         """The rows of a paper's passages, section by section."""
         sections: list[list[int]] = [[] for _ in paper.sections]
@@ -357,6 +369,16 @@ class Snapshot:
         paper = paper or self.paper(place.paper)
         span = (place.start, place.end)
         return make_passage(paper, place.section, place.number, span, self.sentences_of(row))
+
+    def passages_at(self, rows: npt.NDArray[np.int64], papers: Sequence[Paper]) -> list[Passage]:
+        """Read passages, each of the paper that is given beside it, as `passage` reads one."""
+        sentences = tuples(self.sentences.take(rows))
+        return [
+            make_passage(paper, section, number, (start, end), spans)
+            for (_, section, number, start, end), paper, spans in zip(
+                self._table[rows].tolist(), papers, sentences, strict=True
+            )
+        ]
 
     def moments(self, query: Floats) -> Moments:
         """Mean and standard deviation of a query's cosines with all passages.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from index.arrays import Ragged
 from index.errors import SettingsError
 from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
-from index.lexical import merge_spans
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
 from index.snapshot import Snapshot
+from index.spans import Span, tuples
 from index.stages import Stage, stage
 from index.threads import search_on_one_thread
 from rag.errors import LegsFailedError, QueryError
@@ -35,7 +37,7 @@ class PassageHit:
     row: int
     passage: Passage
     score: float
-    highlights: tuple[tuple[int, int], ...]
+    highlights: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,22 +228,24 @@ class Searcher:
         passages = [self.passages_of(row, allowed) if wanted else [] for row in rows]
         every = np.array([row for some in passages for row in some], np.int64)
         scored = dict(zip(every.tolist(), self._score_passages(every, query).tolist(), strict=True))
-        terms = {*query.terms, *query.translations}
-        hits = []
-        for row, some in zip(rows, passages, strict=True):
-            paper = self.snapshot.paper(row)
-            best = sorted(some, key=lambda one: -scored[one])[:wanted]
-            shown = tuple(
-                PassageHit(
-                    one,
-                    self.snapshot.passage(one, paper),
-                    round(scored[one], 6),
-                    tuple(self._highlights(one, query, terms)),
-                )
-                for one in best
+        papers = [self.snapshot.paper(row) for row in rows]
+        best = [sorted(some, key=lambda one: -scored[one])[:wanted] for some in passages]
+        # All that are shown are read together: one array operation for all, not one for each.
+        shown = np.array([one for some in best for one in some], np.int64)
+        owners = [paper for paper, some in zip(papers, best, strict=True) for _ in some]
+        read = (
+            PassageHit(row, passage, round(scored[row], 6), highlights)
+            for row, passage, highlights in zip(
+                shown.tolist(),
+                self.snapshot.passages_at(shown, owners),
+                self._highlights(shown, query),
+                strict=True,
             )
-            hits.append(Hit(row, paper, round(float(scores[row]), 6), shown))
-        return tuple(hits)
+        )
+        return tuple(
+            Hit(row, paper, round(float(scores[row]), 6), tuple(islice(read, len(some))))
+            for row, paper, some in zip(rows, papers, best, strict=True)
+        )
 
     def passages_of(self, row: int, allowed: Allowed | None) -> list[int]:
         """The rows of a paper's passages that may be found."""
@@ -259,19 +263,20 @@ class Searcher:
             scores += self.weights.dense * query.moments.standardise(cosines)
         late = self.snapshot.late if query.tokens is not None else None
         if late is not None and query.tokens is not None and query.late_moments is not None:
-            found = late.tokens.scores(query.tokens, [(row,) for row in rows.tolist()]).best
+            alone = Ragged(rows, np.arange(len(rows) + 1))
+            found = late.tokens.scores(query.tokens, alone).best
             weight = self.weights.late * specificity(self.snapshot, query.words)
             scores += weight * query.late_moments.standardise(found)
         return scores
 
-    def _highlights(self, row: int, query: Query, terms: set[int]) -> list[tuple[int, int]]:
-        """What a passage shares with the query: terms, and tokens that mean the same."""
-        spans = self.snapshot.lexicon.spans(row, terms)
+    def _highlights(self, rows: npt.NDArray[np.int64], query: Query) -> list[tuple[Span, ...]]:
+        """What passages share with the query: terms, and tokens that mean the same."""
         late = self.snapshot.late if query.late_moments is not None else None
+        alike = None
         if late is not None and query.tokens is not None:
-            alike = late.tokens.matches(query.tokens, row)
-            spans = merge_spans([*spans, *self.snapshot.lexicon.whole_terms(row, alike)])
-        return spans
+            alike = late.tokens.matches(query.tokens, rows)
+        terms = (*query.terms, *query.translations)
+        return tuples(self.snapshot.lexicon.spans(rows, terms, alike))
 
 
 def has_word(text: str) -> bool:

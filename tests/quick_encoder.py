@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from index.build import build
-from index.encoders import Basis, Tokens, Vectors
+from index.encoders import Basis, Encoder, Tokens, Vectors
 from index.settings import BuildSettings
 from index.store import Store
 
@@ -23,7 +23,7 @@ Publish = Callable[..., str]
 _WORD = re.compile(r"\w+")
 
 
-class QuickEncoder:
+class QuickEncoder(Encoder):
     """`Encoder` and `MultiVectorEncoder`."""
 
     dimension = token_dimension = 32

@@ -92,8 +92,7 @@ def _tokens(snapshot: Snapshot, query: Query, rows: Sequence[int]) -> float | No
     late = snapshot.late if query.tokens is not None else None
     if late is None or query.tokens is None:
         return None
-    groups = [snapshot.passages_of(row) for row in rows]
-    titles = None
-    if snapshot.titles is not None:
-        titles = [row + len(snapshot.owners) for row in rows]
+    papers = np.array(rows, np.int64)
+    groups = snapshot.passages_of_all(papers)
+    titles = None if snapshot.titles is None else papers + len(snapshot.owners)
     return float(late.tokens.scores(query.tokens, groups, titles).whole.max())

@@ -37,6 +37,15 @@ class Encoder(Protocol):
     def encode_query(self, texts: Sequence[str]) -> Vectors:
         """Embed queries, in order: (texts, dimension)."""
 
+    def prepare_queries(self, texts: Sequence[str]) -> None:
+        """Compute together what will be asked for one by one: queries that wait side by side.
+
+        It may make `encode_query` and `encode_query_tokens` quicker, and must not change what
+        they give, to the bit. Where a text's vector depends on the texts beside it (most models
+        pad them to one length), nothing is to be done here, which is the default.
+        """
+        return
+
 
 class Tokens(NamedTuple):
     """The tokens of some texts, one text after the other.

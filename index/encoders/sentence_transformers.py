@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from index.encoders.base import EncoderSettings, Vectors
+from index.encoders.base import Encoder, EncoderSettings, Vectors
 from index.encoders.hub import fingerprint, load_model
 from index.errors import EncoderError
 
 
-class SentenceTransformersEncoder:
+class SentenceTransformersEncoder(Encoder):
     """`Encoder` over a `SentenceTransformer`, with prompts for queries and passages."""
 
     def __init__(self, settings: EncoderSettings) -> None:

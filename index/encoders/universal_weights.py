@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -82,11 +82,14 @@ class Tokenizer:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The characters of a text that each of its tokens stands for; empty for the marks."""
+        return self.read(text)[1]
+
+    def read(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """What `encode` and `spans` give of one text, at once and in this thread alone."""
+        ids: list[int] = self._model.encode(text)
         _, places = self._model.normalize(text, with_offsets=True)
         spans, position = [(0, 0)], 0
-        for piece, token in zip(
-            self._model.encode(text, out_type=str), self._model.encode(text), strict=True
-        ):
+        for piece, token in zip(self._pieces(ids, text), ids, strict=True):
             ends = range(position + 1, position + len(piece) + 1)
             # An unknown run has a token for each of its characters.
             for end in ends if token == _UNKNOWN else ends[-1:]:
@@ -96,26 +99,34 @@ class Tokenizer:
                 position = end
         if len(spans) == 1:  # nothing but white space
             spans.append((0, 0))
-        return [*spans, (len(text), len(text))]
+        return self._marked(ids, text), [*spans, (len(text), len(text))]
+
+    def _pieces(self, ids: list[int], text: str) -> list[str]:
+        """What each token is in the normalised text; an unknown run is known by the text alone."""
+        if _UNKNOWN in ids:
+            pieces: list[str] = self._model.encode(text, out_type=str)
+        else:
+            pieces = self._model.id_to_piece(ids)
+        return pieces
 
     def _marked(self, ids: list[int], text: str) -> list[int]:
         if not ids:
             ids = [_UNKNOWN]
         elif _UNKNOWN in ids:
-            pieces = self._model.encode(text, out_type=str)
             ids = [
                 token
-                for token, piece in zip(ids, pieces, strict=True)
+                for token, piece in zip(ids, self._pieces(ids, text), strict=True)
                 for token in [token] * (len(piece) if token == _UNKNOWN else 1)
             ]
-        return [self._model.bos_id(), *ids, self._model.eos_id()]
+        begin, end = self.marks
+        return [begin, *ids, end]
 
     @property
     def size(self) -> int:
         """How many different tokens there are."""
         return int(self._model.get_piece_size())
 
-    @property
+    @cached_property
     def marks(self) -> tuple[int, int]:
         """The tokens for a text's begin and end."""
         return int(self._model.bos_id()), int(self._model.eos_id())

@@ -37,6 +37,7 @@ class Glossary:
                 self._english[name].append(entry)
             for rank, term in enumerate(entry.korean):
                 self._korean[squeeze(term)].append((rank, entry))
+        self._korean_begins = {term[:2] for term in self._korean}
         self._longest_english = max(map(len, self._english), default=0)
         self._longest_korean = max(map(len, self._korean), default=0)
 
@@ -127,6 +128,9 @@ class Glossary:
         self, text: str, words: Sequence[re.Match[str]], at: int
     ) -> tuple[int, str, list[Entry]]:
         """The same for a Korean term; it may take a part of the last word."""
+        first = words[at].group()[: self._longest_korean].lower()
+        if len(first) > 1 and first[:2] not in self._korean_begins:  # most words are no term
+            return 0, "", []
         joined, ends = "", []
         for number in range(at, min(at + _QUERY_WORDS, len(words))):
             if number > at and text[words[number - 1].end() : words[number].start()] not in _GAPS:

@@ -2,7 +2,7 @@
 
 from index.lexical.analysis import Analysis, Analyzer, analyzer
 from index.lexical.latent import LatentSpace
-from index.lexical.lexicon import Lexicon, merge_spans
+from index.lexical.lexicon import Lexicon
 from index.lexical.term_lists import TermLists
 from index.lexical.words import Term, latin_terms
 
@@ -15,5 +15,4 @@ __all__ = [
     "TermLists",
     "analyzer",
     "latin_terms",
-    "merge_spans",
 ]

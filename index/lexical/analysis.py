@@ -46,8 +46,16 @@ class Analyzer:
         )
 
     def analyze(self, text: str) -> Analysis:
-        """Analyse one text."""
-        return next(self.analyze_all([text]))
+        """Analyse one text, in this thread alone.
+
+        Kiwi does the same for a list of one on its own threads, which is slower, and a process
+        that was forked has none of them and would wait for ever.
+        """
+        folded, offsets = _part_runs(*fold(text))
+        found = [
+            _analysis(block, self._kiwi.tokenize(block), start) for start, block in _blocks(folded)
+        ]
+        return _placed(folded, offsets, found)
 
     def analyze_all(self, texts: Iterable[str]) -> Iterator[Analysis]:
         """Analyse texts in order, on all CPUs."""

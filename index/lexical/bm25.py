@@ -78,6 +78,9 @@ class Bm25:
         """Map the files that `write` wrote."""
         with READING:
             model = bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False)
+        # Plain views of the maps: numpy's own class for maps makes small slices slow.
+        for name in ("data", "indices", "indptr"):
+            model.scores[name] = model.scores[name].view(np.ndarray)
         return cls(model)
 
     def scores(self, terms: Sequence[int]) -> npt.NDArray[np.float32]:

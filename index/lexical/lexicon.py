@@ -17,6 +17,7 @@ from index.lexical.analysis import Analyzer, analyzer
 from index.lexical.bm25 import Bm25
 from index.lexical.term_lists import TermLists
 from index.lexical.words import Term
+from index.spans import kept, merged, touched
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -177,24 +178,27 @@ class Lexicon:
         """Those of the terms that the fewest passages have, rarest first."""
         return sorted(terms, key=lambda term: (self._passages.frequency(term), term))[:count]
 
-    def spans(self, passage: int, terms: Iterable[int]) -> list[tuple[int, int]]:
-        """Where a passage's text has any of the terms, merged where they touch."""
-        rows = self.passage_lists.lists.row(passage)
-        wanted = set(terms)
-        return merge_spans(
-            (start, start + length) for term, start, length in rows.tolist() if term in wanted
-        )
+    def spans(self, passages: Ints, terms: Iterable[int], marked: Ragged | None = None) -> Ragged:
+        """Where passages' texts have any of the terms, merged where they touch.
 
-    def whole_terms(self, passage: int, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The terms of a passage that any of the spans is part of; a span of none is left out.
+        Args:
+            passages: Their rows.
+            terms: By their numbers.
+            marked: (spans, 2) of each passage: the terms that any of them is part of count as
+                well. Tokens of an encoder are often less than a word, or are no word at all.
 
-        Tokens of an encoder are often less than a word, or are no word at all.
+        Returns:
+            (spans, 2) of each passage: the first character and the one after the last.
         """
-        rows = self.passage_lists.lists.row(passage)
-        starts, ends = rows[:, 1], rows[:, 1] + rows[:, 2]
-        first, last = np.array(list(spans), np.int32).reshape(-1, 2).T
-        touched = ((starts[:, None] < last) & (ends[:, None] > first)).any(1)
-        return [(int(a), int(b)) for a, b in zip(starts[touched], ends[touched], strict=True)]
+        lists = self.passage_lists.lists.take(passages)
+        numbers, starts, lengths = lists.values.T
+        spans = Ragged(np.column_stack([starts, starts + lengths]), lists.offsets)
+        wanted = np.zeros(len(self._vocabulary), np.bool_)
+        wanted[list(terms)] = True
+        shown = wanted[numbers]
+        if marked is not None:
+            shown |= touched(spans, marked)
+        return merged(kept(spans, shown))
 
     def title_terms(self, paper: int) -> list[str]:
         """The terms of a paper's title, as they were given to `write`."""
@@ -212,14 +216,3 @@ def _occurrences(*parts: tuple[Ints, TermLists]) -> tuple[Ints, Ints]:
     owners = [np.repeat(own, lists.lists.lengths) for own, lists in parts]
     numbers = [lists.numbers for _, lists in parts]
     return np.concatenate(owners).astype(np.int64), np.concatenate(numbers).astype(np.int64)
-
-
-def merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those that touch or overlap made one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged

@@ -172,7 +172,7 @@ class TestLinearMap:
         assert linear.undo(linear(vectors[:0])).shape == (0, DIMENSION)
 
 
-class Lengths:
+class Lengths(Encoder):
     """An `Encoder` of random vectors, one for each text; queries are encoded otherwise."""
 
     dimension = DIMENSION

@@ -16,7 +16,8 @@ from sklearn.decomposition import PCA
 
 from index.arrays import Ragged
 from index.encoders.base import Basis, Tokens
-from index.late import MOST_TOKENS, Coded, LateIndex, LateQuery, TokenSpace
+from index.late import MOST_TOKENS, Coded, LateIndex, LateQuery, LateScores, TokenSpace
+from index.spans import tuples
 
 Floats = npt.NDArray[np.float32]
 Groups = Sequence[Sequence[int]]
@@ -130,6 +131,18 @@ def max_sim(corpus: Corpus, vectors: Floats, weights: Floats, rows: Sequence[int
     return sum(float(w) * max(line) for w, line in zip(weights, cosines, strict=True))
 
 
+def scores(
+    late: LateIndex, query: LateQuery, groups: Groups, titles: Sequence[int] | None = None
+) -> LateScores:
+    rows = Ragged.of([np.array(group, np.int64) for group in groups], np.zeros(0, np.int64))
+    return late.scores(query, rows, None if titles is None else np.array(titles, np.int64))
+
+
+def matches(late: LateIndex, query: LateQuery, passage: int) -> list[tuple[int, int]]:
+    (found,) = tuples(late.matches(query, np.array([passage])))
+    return list(found)
+
+
 class TestScores:
     @pytest.mark.parametrize(
         "groups",
@@ -144,7 +157,7 @@ class TestScores:
     )
     def test_a_group_is_scored_as_token_by_token(self, corpus: Corpus, groups: Groups) -> None:
         query, vectors, weights = ask(corpus.space)
-        found = corpus.late.scores(query, groups)
+        found = scores(corpus.late, query, groups)
         whole = [max_sim(corpus, vectors, weights, group) for group in groups]
         best = [max(max_sim(corpus, vectors, weights, [one]) for one in rows) for rows in groups]
         assert found.whole == pytest.approx(whole, abs=ROUNDING)
@@ -160,7 +173,7 @@ class TestScores:
         self, corpus: Corpus, groups: Groups, seed: int
     ) -> None:
         query, vectors, weights = ask(corpus.space, seed=seed)
-        found = corpus.late.scores(query, groups)
+        found = scores(corpus.late, query, groups)
         whole = [max_sim(corpus, vectors, weights, group) for group in groups]
         alone = [[max_sim(corpus, vectors, weights, [one]) for one in group] for group in groups]
         assert found.whole == pytest.approx(whole, abs=ROUNDING)
@@ -168,24 +181,24 @@ class TestScores:
 
     def test_a_group_without_passages_is_the_worst(self, corpus: Corpus) -> None:
         query, vectors, weights = ask(corpus.space)
-        found = corpus.late.scores(query, [[], [0, 1], [], [3], []])
+        found = scores(corpus.late, query, [[], [0, 1], [], [3], []])
         expected = [max_sim(corpus, vectors, weights, rows) for rows in ([0, 1], [3])]
         assert found.whole[[0, 2, 4]].tolist() == [-1.0, -1.0, -1.0]
         assert found.best[[0, 2, 4]].tolist() == [-1.0, -1.0, -1.0]
         assert found.whole[[1, 3]] == pytest.approx(expected, abs=ROUNDING)
-        none = corpus.late.scores(query, [[], []])
+        none = scores(corpus.late, query, [[], []])
         assert none.whole.tolist() == none.best.tolist() == [-1.0, -1.0]
 
     def test_no_groups_have_no_scores(self, corpus: Corpus) -> None:
         query, _, _ = ask(corpus.space)
-        for found in (corpus.late.scores(query, []), corpus.late.scores(query, [], [])):
+        for found in (scores(corpus.late, query, []), scores(corpus.late, query, [], [])):
             assert found.whole.shape == found.best.shape == (0,)
 
     def test_a_title_is_part_of_the_whole_alone(self, corpus: Corpus) -> None:
         query, vectors, weights = ask(corpus.space)
         groups, titles = [[0, 1], [4], [6, 9], [2]], [20, 22, 21, 23]  # 21 has no tokens
-        with_titles = corpus.late.scores(query, groups, titles)
-        without = corpus.late.scores(query, groups)
+        with_titles = scores(corpus.late, query, groups, titles)
+        without = scores(corpus.late, query, groups)
         whole = [
             max_sim(corpus, vectors, weights, [*group, title])
             for group, title in zip(groups, titles, strict=True)
@@ -199,16 +212,16 @@ class TestScores:
         self, corpus: Corpus
     ) -> None:
         query, _, _ = ask(corpus.space)
-        found = corpus.late.scores(query, [[], [0]], [20, 22])
+        found = scores(corpus.late, query, [[], [0]], [20, 22])
         assert found.whole[0] == found.best[0] == -1.0
         assert found.whole[1] > -1.0
 
     def test_a_group_has_the_same_score_in_any_company(self, corpus: Corpus) -> None:
         query, _, _ = ask(corpus.space)
         groups = [[0, 1], [3], [4, 5, 6], [9, 12], [], [2]]
-        together = corpus.late.scores(query, groups)
+        together = scores(corpus.late, query, groups)
         for chosen in ([0], [5, 2], [3, 4, 1]):
-            found = corpus.late.scores(query, [groups[i] for i in chosen])
+            found = scores(corpus.late, query, [groups[i] for i in chosen])
             assert found.whole == pytest.approx(together.whole[chosen], abs=1e-6)
             assert found.best == pytest.approx(together.best[chosen], abs=1e-6)
 
@@ -216,7 +229,7 @@ class TestScores:
         own = corpus.texts[3].codes
         query = corpus.space.query(tokens_of(corpus.space.centroids[own], range(len(own))))
         assert query is not None
-        found = corpus.late.scores(query, [[row] for row in range(20)])
+        found = scores(corpus.late, query, [[row] for row in range(20)])
         assert found.whole[3] == found.best[3] == pytest.approx(1, abs=1e-5)
         assert int(found.whole.argmax()) == 3
 
@@ -329,7 +342,7 @@ class TestMatches:
                     place = spans[int(cosines[:, token].argmax())]
                     if weights[token] >= weights.mean() and column[-1] > 0.6 - STEP:
                         (unsure if near or tied else wanted).add((int(place[0]), int(place[1])))
-                found = corpus.late.matches(query, passage)
+                found = matches(corpus.late, query, passage)
                 assert found == sorted(set(found))
                 assert wanted <= set(found) <= wanted | unsure
 
@@ -340,14 +353,14 @@ class TestMatches:
         assert query is not None
         first = [codes.tolist().index(codes[place]) for place in chosen]
         wanted = sorted({(int(spans[i, 0]), int(spans[i, 1])) for i in first})
-        assert corpus.late.matches(query, 9) == wanted
+        assert matches(corpus.late, query, 9) == wanted
 
     def test_what_is_not_alike_is_no_match(self, corpus: Corpus) -> None:
         code = corpus.texts[4].codes
         assert len(code) == 1
         query = corpus.space.query(tokens_of(-corpus.space.centroids[code], [0]))
         assert query is not None
-        assert corpus.late.matches(query, 4) == []
+        assert matches(corpus.late, query, 4) == []
 
     def test_a_common_token_marks_nothing_beside_rare_ones(self, corpus: Corpus) -> None:
         space = make_space([0.1, *(5.0,) * 199])
@@ -355,14 +368,31 @@ class TestMatches:
         query = space.query(tokens_of(space.centroids[codes[[0, 1, 2]]], [0, 1, 2]))
         assert query is not None
         assert len({int(code) for code in codes[:3]}) == 3
-        assert corpus.late.matches(query, 3) == [
+        assert matches(corpus.late, query, 3) == [
             tuple(spans[1].tolist()),
             tuple(spans[2].tolist()),
         ]
 
     def test_a_passage_without_tokens_has_no_matches(self, corpus: Corpus) -> None:
         query, _, _ = ask(corpus.space)
-        assert corpus.late.matches(query, 2) == []
+        assert matches(corpus.late, query, 2) == []
+
+    def test_passages_together_have_the_matches_that_each_has_alone(self, corpus: Corpus) -> None:
+        for seed in range(5):
+            query, _, _ = ask(corpus.space, seed=seed)
+            rows = [3, 2, 9, 9, 0, 12, 19]
+            alone = [tuple(matches(corpus.late, query, row)) for row in rows]
+            assert tuples(corpus.late.matches(query, np.array(rows))) == alone
+            assert sum(map(len, alone)) > 5
+        assert tuples(corpus.late.matches(query, np.zeros(0, np.int64))) == []
+
+    def test_of_equally_good_tokens_the_first_is_marked(self, tmp_path: Path) -> None:
+        spans = np.array([[0, 2], [3, 5], [6, 8], [9, 11]], np.uint16)
+        write([Coded(np.array([5, 7, 5, 7], np.uint16), spans)], tmp_path)
+        space = make_space()
+        query = space.query(tokens_of(space.centroids[[7, 5]], [0, 1]))
+        assert query is not None
+        assert matches(LateIndex.open(tmp_path), query, 0) == [(0, 2), (3, 5)]
 
 
 class TestParts:
@@ -404,7 +434,7 @@ class TestParts:
         query, _, _ = ask(corpus.space)
         for passage in range(20):
             (whole,) = corpus.late.span_scores(query, passage, [(0, 1_000)])
-            assert whole == pytest.approx(corpus.late.scores(query, [[passage]]).best[0], abs=1e-6)
+            assert whole == pytest.approx(scores(corpus.late, query, [[passage]]).best[0], abs=1e-6)
 
     @pytest.mark.parametrize("passage", [0, 2, 3, 4, 9])
     def test_each_token_of_the_query_finds_its_best(self, corpus: Corpus, passage: int) -> None:
@@ -436,9 +466,9 @@ class TestIndex:
         write([empty, empty], tmp_path)
         index = LateIndex.open(tmp_path)
         query, _, _ = ask(make_space())
-        found = index.scores(query, [[0], [0, 1]], [1, 1])
+        found = scores(index, query, [[0], [0, 1]], [1, 1])
         assert found.whole.tolist() == found.best.tolist() == [-1.0, -1.0]
-        assert index.matches(query, 0) == []
+        assert matches(index, query, 0) == []
         assert index.coded(1).codes.shape == (0,)
 
 

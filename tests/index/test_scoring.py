@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.arrays import Ragged
 from index.scoring import (
     Allowed,
     Candidates,
@@ -351,9 +352,8 @@ class TestLate:
         found = score_late(snapshot, query, of(rows), None)
         tokens = late.space.query(late.encoder.encode_query_tokens(text, late.space.basis))
         assert tokens is not None
-        groups = [snapshot.passages_of(row) for row in rows.tolist()]
-        title_rows = [len(snapshot.owners) + row for row in rows.tolist()]
-        whole, best = late.tokens.scores(tokens, groups, title_rows)
+        groups = snapshot.passages_of_all(rows)
+        whole, best = late.tokens.scores(tokens, groups, len(snapshot.owners) + rows)
         wanted = (
             2 / 3 * (whole - whole.mean()) / whole.std() + (best - best.mean()) / best.std() / 3
         )
@@ -383,7 +383,7 @@ class TestLate:
         found = score_late(snapshot, query, of(rows), allowed)
         assert found is not None
         assert query.tokens is not None
-        groups = [
+        kept = [
             [
                 one
                 for one in snapshot.passages_of(row)
@@ -391,9 +391,8 @@ class TestLate:
             ]
             for row in rows.tolist()
         ]
-        whole, best = late.tokens.scores(
-            query.tokens, groups, (rows + len(snapshot.owners)).tolist()
-        )
+        groups = Ragged.of([np.array(some, np.int64) for some in kept], rows[:0])
+        whole, best = late.tokens.scores(query.tokens, groups, rows + len(snapshot.owners))
         wanted = (
             2 / 3 * (whole - whole.mean()) / whole.std() + (best - best.mean()) / best.std() / 3
         )
@@ -462,9 +461,7 @@ class TestWithoutTitles:
         query = Query(text)
         found = score_late(bare, query, of(rows), None)
         assert query.tokens is not None
-        whole, best = late.tokens.scores(
-            query.tokens, [bare.passages_of(row) for row in rows.tolist()]
-        )
+        whole, best = late.tokens.scores(query.tokens, bare.passages_of_all(rows))
         wanted = (
             2 / 3 * (whole - whole.mean()) / whole.std() + (best - best.mean()) / best.std() / 3
         )

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from index.lexical import merge_spans
 from index.snapshot import Snapshot
 from rag.filters import Filters
 from rag.search import PassageHit, Searcher
@@ -117,12 +116,3 @@ def test_a_late_leg_that_fails_leaves_the_words(
     monkeypatch.setattr("index.late.LateIndex.scores", fail)
     monkeypatch.setattr("index.late.LateIndex.matches", fail)
     assert {hit.row: hit.highlights for hit in _passages(searcher, QUERIES[0])} == wanted
-
-
-def test_spans_that_touch_or_overlap_are_made_one() -> None:
-    assert merge_spans([]) == []
-    assert merge_spans([(4, 6), (0, 2), (2, 3), (5, 9), (7, 8), (11, 12)]) == [
-        (0, 3),
-        (4, 9),
-        (11, 12),
-    ]

@@ -242,7 +242,7 @@ def test_a_text_may_have_no_terms(odd: Snapshot) -> None:
 
 
 def test_passages_are_encoded_as_they_were_by_the_build(snapshot: Snapshot) -> None:
-    class Spy:
+    class Spy(Encoder):
         dimension = 512
         fingerprint = snapshot.plain_encoder.fingerprint
 

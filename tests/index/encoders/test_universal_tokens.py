@@ -369,3 +369,12 @@ class TestPlainPlaces:
     def test_a_text_of_one_line_stays_in_its_place(self, text: str) -> None:
         assert plain(text) == text
         assert plain_places(text) == list(range(len(text) + 1))
+
+
+@pytest.mark.parametrize("text", [*TEXTS, *SPELT_OUT.values()])
+def test_a_text_is_read_at_once_as_its_tokens_and_their_places(text: str) -> None:
+    tokenizer = Tokenizer()
+    ids, spans = tokenizer.read(text)
+    assert [ids] == tokenizer.encode([text])
+    assert spans == tokenizer.spans(text)
+    assert len(ids) == len(spans)

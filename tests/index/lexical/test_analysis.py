@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import unicodedata
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -225,6 +226,18 @@ def test_many_texts_are_analysed_in_order_as_one_is(kiwi: Analyzer) -> None:
     assert len({analysis.terms for analysis in one_by_one}) == len(TEXTS)
 
 
+def test_a_process_that_was_forked_can_analyse_a_text(kiwi: Analyzer) -> None:
+    text = "확산 모델로 이미지를 생성한다."
+    wanted = kiwi.analyze(text)
+    list(kiwi.analyze_all([text, text]))  # Kiwi has its threads by now; a child has none of them
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if kiwi.analyze(text) == wanted else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 def test_no_texts_have_no_analyses(kiwi: Analyzer) -> None:
     assert list(kiwi.analyze_all([])) == []
 
@@ -252,9 +265,9 @@ def test_endless_words_are_read_in_parts_and_keep_their_places(
     seen: list[str] = []
     tokenize = kiwi._kiwi.tokenize
 
-    def watched(texts: list[str]) -> Iterator[Any]:
-        seen.extend(texts)
-        found: Iterator[Any] = tokenize(texts)
+    def watched(block: str) -> list[Any]:
+        seen.append(block)
+        found: list[Any] = tokenize(block)
         return found
 
     monkeypatch.setattr(kiwi._kiwi, "tokenize", watched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.arrays import Ragged
 from index.lexical import Lexicon, Term, TermLists, analyzer
 from index.lexical.bm25 import K1, B
+from index.spans import tuples
 
 # Two papers; the second has two passages.
 TEXTS = [
@@ -114,7 +116,7 @@ def test_unknown_terms_are_left_out_and_the_order_is_kept(lexicon: Lexicon) -> N
 
 def test_spans_stand_on_the_matched_words(lexicon: Lexicon) -> None:
     def matched(passage: int, query: str) -> list[str]:
-        spans = lexicon.spans(passage, lexicon.numbers(lexicon.words_of(query)))
+        spans = spans_of(lexicon, passage, lexicon.numbers(lexicon.words_of(query)))
         return [TEXTS[passage][start:end] for start, end in spans]
 
     assert matched(0, "모델의 이미지") == ["모델", "이미지", "모델"]
@@ -162,10 +164,32 @@ def test_spans_inside_and_beside_others_are_merged(tmp_path: Path) -> None:
     terms = [Term("a", 0, 12), Term("b", 2, 4), Term("c", 12, 15), Term("a", 16, 18)]
     write(tmp_path, [[]], [[]], [terms], [0])
     lexicon = Lexicon.open(tmp_path)
-    assert lexicon.spans(0, lexicon.numbers("ab")) == [(0, 12), (16, 18)]
-    assert lexicon.spans(0, lexicon.numbers("abc")) == [(0, 15), (16, 18)]
-    assert lexicon.spans(0, lexicon.numbers("bc")) == [(2, 4), (12, 15)]
-    assert lexicon.spans(0, []) == []
+    assert spans_of(lexicon, 0, lexicon.numbers("ab")) == [(0, 12), (16, 18)]
+    assert spans_of(lexicon, 0, lexicon.numbers("abc")) == [(0, 15), (16, 18)]
+    assert spans_of(lexicon, 0, lexicon.numbers("bc")) == [(2, 4), (12, 15)]
+    assert spans_of(lexicon, 0, []) == []
+
+
+def test_marked_spans_stand_for_the_whole_terms_that_they_are_part_of(tmp_path: Path) -> None:
+    first = [Term("a", 0, 3), Term("b", 3, 9), Term("c", 10, 12), Term("b", 20, 24)]
+    second = [Term("c", 0, 4), Term("a", 5, 9)]
+    write(tmp_path, [[]], [[]], [first, second], [0, 0])
+    lexicon = Lexicon.open(tmp_path)
+
+    def marked(*spans: list[tuple[int, int]]) -> list[tuple[tuple[int, int], ...]]:
+        rows = [np.array(some, np.uint16).reshape(-1, 2) for some in spans]
+        by = Ragged.of(rows, np.zeros((0, 2), np.uint16))
+        return tuples(lexicon.spans(np.array([0, 1]), lexicon.numbers(["c"]), by))
+
+    assert marked([], []) == [((10, 12),), ((0, 4),)]
+    assert marked([(4, 5)], [(4, 5)]) == [((3, 9), (10, 12)), ((0, 4),)]  # of none: left out
+    assert marked([(9, 10), (22, 30)], [(8, 9)]) == [((10, 12), (20, 24)), ((0, 4), (5, 9))]
+    assert marked([(2, 4)], []) == [((0, 9), (10, 12)), ((0, 4),)]  # two terms that touch
+
+
+def spans_of(lexicon: Lexicon, passage: int, terms: Iterable[int]) -> list[tuple[int, int]]:
+    (spans,) = tuples(lexicon.spans(np.array([passage]), terms))
+    return list(spans)
 
 
 def reference_spans(terms: Sequence[Term], wanted: set[str]) -> list[tuple[int, int]]:
@@ -208,8 +232,10 @@ def test_any_terms_are_written_and_opened_again(
         assert [lexicon.title_terms(row) for row in range(len(papers))] == titles
         assert [list(lexicon.passage_terms(row)) for row in range(len(passages))] == passages
         numbers = lexicon.numbers(query)
-        for row, terms in enumerate(passages):
-            assert lexicon.spans(row, numbers) == reference_spans(terms, set(query))
+        spans = lexicon.spans(np.arange(len(passages)), numbers)
+        assert list(map(list, tuples(spans))) == [
+            reference_spans(terms, set(query)) for terms in passages
+        ]
         whole = [
             [*title, *names, *(term.text for terms in held for term in terms)]
             for title, names, held in papers
