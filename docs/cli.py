@@ -15,6 +15,7 @@ COMMANDS = (
     "terms",
     "check",
     "serve",
+    "key",
     "eval",
     "versions",
     "rollback",

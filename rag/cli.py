@@ -9,10 +9,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from index.errors import NonmunError
+from index.errors import NonmunError, SettingsError
 from rag.commands import asking, building, checking, forgetting, serving
 from rag.commands.stopping import TERMINATED
 
+_WRONG = 2  # so does what is wrong on the command line: to try again is no use
 _INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app.command()(asking.similar)
 app.command()(asking.terms)
 app.command()(checking.check)
 app.command()(serving.serve)
+app.command()(serving.key)
 app.command(name="eval")(asking.evaluate)
 app.command()(building.versions)
 app.command()(building.rollback)
@@ -61,6 +63,8 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that can't show Hangul
     try:
         app()
+    except SettingsError as error:
+        _fail(str(error), _WRONG)
     except NonmunError as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader, such as `head`, has had enough
@@ -72,9 +76,9 @@ def main() -> None:
         raise
 
 
-def _fail(reason: str) -> NoReturn:
+def _fail(reason: str, status: int = 1) -> NoReturn:
     typer.echo(f"nonmun: {reason}", err=True)
-    sys.exit(1)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -18,13 +17,10 @@ from index.scoring import Leg
 from rag.answer import Asked
 from rag.citing import Answer, AnswerKind
 from rag.legs import Status
-from rag.search import Found, Hit, PassageHit
+from rag.search import Found, Hit, PassageHit, Searcher
 from rag.service import replies
 from rag.similar import Similar
 from rag.terminal import count, print_json
-
-if TYPE_CHECKING:
-    from rag.service.live import Live
 
 _INDENT = 4
 _TERM_RULE = "two papers or more have to give one with a translation or an acronym"
@@ -134,9 +130,8 @@ def _terms_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def serving(address: str, live: Live) -> None:
+def serving(address: str, searcher: Searcher) -> None:
     """Where the service is, and a request to try."""
-    searcher = live.searcher
     snapshot, newest = searcher.snapshot, searcher.newest()
     papers = count(len(snapshot), "paper")
     print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")

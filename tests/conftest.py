@@ -16,7 +16,7 @@ from index.store import Store
 from rag.search import Searcher
 from rag.service.app import create_app
 from rag.service.live import Live
-from rag.settings import Settings
+from rag.settings import ServerGroup, Settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach a network
 
@@ -30,6 +30,14 @@ def shared_analyzer() -> Iterator[None]:
     """A build loads an analyser of its own, to let it go; here a second each adds up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.content.Analyzer", analyzer)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def readiness_looked_up_each_time() -> Iterator[None]:
+    """Tests break what is served, and want to be told at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rag.service.ready.HOLDS_S", 0.0)
         yield
 
 
@@ -58,7 +66,7 @@ def searcher(snapshot: Snapshot) -> Searcher:
 
 @pytest.fixture(scope="session")
 def client(store: Store) -> Iterator[TestClient]:
-    settings = Settings(data=store.folder)
+    settings = Settings(data=store.folder, server=ServerGroup(cache_mb=0))  # tests break legs
     live = Live(store, settings)
     live.refresh()
     with TestClient(create_app(live, settings), raise_server_exceptions=False) as client:

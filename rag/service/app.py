@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_fastapi_instrumentator import Instrumentator
+from starlette.types import ASGIApp
 
-from rag.composing import open_composer
-from rag.service import problems
+from index.errors import SnapshotError
+from index.report import Report
+from rag.service import docs, problems
 from rag.service.builds import Builds
+from rag.service.headers import SecurityHeaders
+from rag.service.keys import Keys
 from rag.service.limits import BodyLimit
 from rag.service.live import Live
-from rag.service.routes import operations, v1
+from rag.service.observing import Metrics, Readings, Requests, Served, open_tracer
+from rag.service.rates import Rates
+from rag.service.ready import Readiness
+from rag.service.routes import allowed_methods, operations, v1
+from rag.service.work import Work
 from rag.settings import Settings
+
+_SENT = ["Authorization", "Content-Type", "X-Request-ID", "X-Request-Timeout"]
+_SHOWN = ["X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After", "Location"]
 
 
 def create_app(live: Live, settings: Settings) -> FastAPI:
@@ -26,31 +37,72 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     Args:
         live: What it searches; `live.refresh` was called if it should be ready at once.
         settings: All settings.
+
+    Raises:
+        SettingsError: A setting can't be used, or a package is missing; it is named.
     """
+    server = settings.server
     builds = Builds(live.store.folder, settings.build.sources, live.refresh)
+    metrics = Metrics(Readings(lambda: _served(live), builds.all, lambda: work.waiting))
+    work = Work(live, settings, metrics)
+    readiness = Readiness(live)
+    tracing = open_tracer(server.traces) if server.traces else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         live.watch()
         yield
         live.close()  # a build goes on, and is found by the next service
+        work.stop()
+        readiness.stop()
+        if tracing:
+            await to_thread.run_sync(tracing.shutdown)  # it waits for what is being sent
 
     app: FastAPI = FastAPIOffline(
         title="nonmun",
         version=version("nonmun"),
         description="Questions in any language over Korean summaries of research papers.",
         lifespan=lifespan,
+        # What FastAPI tells by itself has whole addresses and the texts of errors in it.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        docs_url=None,
+        redirect_slashes=False,  # to wherever the Host header says
         redoc_url=None,
     )
-    app.state.live = live
+    app.state.work = work
     app.state.builds = builds
-    app.state.settings = settings
-    app.state.composer = open_composer(settings.generate.settings())
-    problems.install(app)
-    app.add_middleware(BodyLimit)
+    app.state.readiness = readiness
+    problems.install(app, metrics, allowed_methods, live.store.folder)
+    docs.install(app)
     app.include_router(v1)
     app.include_router(operations)
-    registry = CollectorRegistry()  # each app its own: two in a process count for themselves
-    ProcessCollector(registry=registry)
-    Instrumentator(registry=registry).instrument(app).expose(app, include_in_schema=False)
+    # From the inside: what is refused early costs little.
+    app.add_middleware(BodyLimit, seconds=server.idle_s, metrics=metrics)
+    if server.rate_limit:
+        app.add_middleware(Rates, rate=server.rate_limit, metrics=metrics)
+    app.add_middleware(Keys, settings=server, metrics=metrics)
+    if server.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=server.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=_SENT,
+            expose_headers=_SHOWN,
+        )
+    # Around what answers unexpected errors too, which no middleware is that is added.
+    _enclose(app, lambda inner: Requests(SecurityHeaders(inner), metrics, tracing))
     return app
+
+
+def _enclose(app: FastAPI, enclosed: Callable[[ASGIApp], ASGIApp]) -> None:
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: enclosed(build())  # type: ignore[method-assign]
+
+
+def _served(live: Live) -> Served | None:
+    try:
+        snapshot = live.searcher.snapshot
+    except SnapshotError:
+        return None
+    report = Report.read(snapshot.folder)
+    return Served(snapshot.version, len(snapshot), report.ended if report else None)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import reprlib
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from index.errors import (
     BuildRunningError,
@@ -27,14 +31,19 @@ from rag.errors import (
     QueryError,
     UnknownPaperError,
 )
+from rag.service.observing import Metrics
+from rag.service.observing import Refusal as Reason
+from rag.service.observing.requests import CLIENT_LEFT
+from rag.service.pool import FullError, LateError, LeftError
 from rag.service.schemas import Problem, Refusal
 
 MEDIA_TYPE = "application/problem+json"
 _SHOWN = 100
+_REFUSALS = 20  # that one reply tells of; a body can have a field wrong for every few bytes
 
 log = logging.getLogger(__name__)
 
-_STATUS: dict[type[NonmunError], HTTPStatus] = {
+_STATUS: dict[type[Exception], HTTPStatus] = {
     QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPaperError: HTTPStatus.NOT_FOUND,
     UnknownBuildError: HTTPStatus.NOT_FOUND,
@@ -45,6 +54,7 @@ _STATUS: dict[type[NonmunError], HTTPStatus] = {
     UnknownVersionError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
     LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    LateError: HTTPStatus.GATEWAY_TIMEOUT,
 }
 
 
@@ -72,8 +82,17 @@ def _problem(status: int, detail: str, errors: list[Refusal] | None = None) -> P
     return Problem(title=title, status=status, detail=detail, errors=errors or [])
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of an app such a reply."""
+def install(
+    app: FastAPI, metrics: Metrics, allowed: Callable[[Scope], Sequence[str]], folder: Path
+) -> None:
+    """Make every error of an app such a reply.
+
+    Args:
+        app: The service.
+        metrics: Told what is refused.
+        allowed: The methods that a path has.
+        folder: The data folder; what it is called is nobody's business.
+    """
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -84,13 +103,15 @@ def install(app: FastAPI) -> None:
         if any(isinstance(one.get("input"), bytes) for one in found):
             detail = "the body should be JSON, sent with “content-type: application/json”"
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
-        refusals = [_refusal(one) for one in found]
+        refusals = [_refusal(one) for one in found[:_REFUSALS]]
         detail = "; ".join(map(_sentence, refusals))
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, refusals)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": ", ".join(allowed(request.scope))}
         return problem(error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(NonmunError)
@@ -98,7 +119,23 @@ def install(app: FastAPI) -> None:
         told = problem_of(error)
         if told.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return await unexpected(request, error)
-        return problem(told.status, told.detail)
+        return problem(told.status, told.detail.replace(f"{folder}{os.sep}", ""))
+
+    @app.exception_handler(FullError)
+    async def full(request: Request, error: FullError) -> JSONResponse:
+        metrics.refused(Reason.QUEUE_FULL)
+        headers = {"Retry-After": str(error.seconds)}
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+
+    @app.exception_handler(LateError)
+    async def late(request: Request, error: LateError) -> JSONResponse:
+        metrics.refused(Reason.DEADLINE)
+        return problem(HTTPStatus.GATEWAY_TIMEOUT, str(error))
+
+    @app.exception_handler(LeftError)
+    async def left(request: Request, error: LeftError) -> Response:
+        metrics.refused(Reason.CLIENT_LEFT)
+        return Response(status_code=CLIENT_LEFT)  # nobody reads it
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -107,7 +144,7 @@ def install(app: FastAPI) -> None:
 
 
 def _refusal(error: dict[str, Any]) -> Refusal:
-    field = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    field = ".".join(str(part)[:_SHOWN] for part in error["loc"][1:]) or str(error["loc"][0])
     allowed = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         allowed = "no such field"

@@ -45,6 +45,11 @@ def _iso(day: object) -> object:
     return day
 
 
+def _whole(value: object) -> object:
+    # JSON has one kind of number: 2.0 is an integer.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 QueryText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_QUERY),
@@ -53,8 +58,9 @@ QueryText = Annotated[
 Notes = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
-TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K)]
-Passages = Annotated[int, Field(strict=True, ge=0, le=MAX_PASSAGES)]
+TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K), BeforeValidator(_whole)]
+Passages = Annotated[int, Field(strict=True, ge=0, le=MAX_PASSAGES), BeforeValidator(_whole)]
+Votes = Annotated[int, Field(strict=True, ge=0, le=MAX_VOTES), BeforeValidator(_whole)]
 Day = Annotated[dt.date, BeforeValidator(_iso)]
 
 
@@ -69,7 +75,7 @@ class Filters(Request):
 
     since: Day | None = Field(None, description="Appeared on this day or later")
     until: Day | None = Field(None, description="Appeared on this day or earlier")
-    min_votes: int | None = Field(None, strict=True, ge=0, le=MAX_VOTES)
+    min_votes: Votes | None = None
     authors: Names = Field([], description="Any of these authors, whole names in any case")
     sections: Names = Field([], description="Passages of these sections, such as What's New")
     ids: Names = Field([], description="Among these papers")
@@ -118,6 +124,12 @@ class SimilarRequest(Request):
     text: Notes | None = Field(None, examples=["밀집 벡터로 문서를 찾는다"])
     top_k: TopK | None = Field(None, description=TOP_K)
     filters: Filters = Filters()
+
+
+class SimilarQuery(Request):
+    """How many papers like one."""
+
+    top_k: int | None = Field(None, ge=1, le=MAX_TOP_K, description=TOP_K)
 
 
 class PassageHit(BaseModel):

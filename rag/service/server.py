@@ -1,22 +1,25 @@
-"""Run the app on a socket that is taken before anything is loaded."""
+"""Serve until told to stop: take the socket, load, and then run one process or several."""
 
 from __future__ import annotations
 
-import logging
+import os
+import resource
 import signal
 import socket
-from collections.abc import Callable
-
-import uvicorn
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from index.errors import NonmunError
-from index.store import Store
-from rag.service.app import create_app
-from rag.service.live import Live
+from rag.search import Searcher
 from rag.settings import Settings
+from rag.settings.server import ServerGroup
+
+_BACKLOG = 2048
+_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 
-def serve(settings: Settings, on_ready: Callable[[str, Live], None]) -> None:
+def serve(settings: Settings, on_ready: Callable[[str, Searcher], None]) -> None:
     """Serve until the process is told to stop.
 
     Args:
@@ -24,28 +27,60 @@ def serve(settings: Settings, on_ready: Callable[[str, Live], None]) -> None:
         on_ready: Called with the address and what is served, before the first request.
 
     Raises:
-        NonmunError: The address is taken, or there is no index to serve.
+        NonmunError: The address is taken or open to others, there is no index to serve, or a
+            setting can't be used.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("rag").setLevel(logging.INFO)
-    host, port = settings.server.host, settings.server.port
+    server = settings.server
+    server.check_reach()
+    _allow_connections()
+    with _listen(server) as taken, _shared_counts(server.workers):
+        # Not before: what counts looks for the folder of the counts as it is imported.
+        from rag.service.running import run
+
+        run(settings, taken, lambda searcher: on_ready(_address(server, taken), searcher))
+
+
+@contextmanager
+def _listen(server: ServerGroup) -> Iterator[socket.socket]:
+    host, port = server.host, server.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind((host, port))
-            taken.listen(2048)
+            taken.listen(_BACKLOG)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise NonmunError(
                 f"can't listen on {host} port {port}: {reason}; choose another with --port"
             ) from None
-        live = Live(Store(settings.data), settings)
-        live.refresh()
-        shown = f"[{host}]" if family is socket.AF_INET6 else host
-        on_ready(f"http://{shown}:{taken.getsockname()[1]}", live)
         # uvicorn sends itself the signal again once it has stopped; being told to stop is no error.
         for told in (signal.SIGTERM, signal.SIGINT):
             signal.signal(told, lambda *_: None)
-        config = uvicorn.Config(create_app(live, settings), log_level="warning")
-        uvicorn.Server(config).run(sockets=[taken])
+        yield taken
+
+
+def _address(server: ServerGroup, taken: socket.socket) -> str:
+    shown = f"[{server.host}]" if ":" in server.host else server.host
+    return f"http://{shown}:{taken.getsockname()[1]}"
+
+
+def _allow_connections() -> None:
+    """Open as many files as the system lets this process: a connection is one."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+@contextmanager
+def _shared_counts(workers: int) -> Iterator[None]:
+    """Where several processes add up what they count."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="nonmun-counts-") as folder:
+        os.environ[_COUNTS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_COUNTS]

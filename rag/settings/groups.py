@@ -155,6 +155,9 @@ class GenerateGroup(Group):
     timeout_s: float = Field(
         20, gt=0, le=600, description="After it, the answer is the papers' own sentences"
     )
+    concurrency: int = Field(
+        4, ge=1, le=256, description="Answers that are written at a time in a worker"
+    )
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:

@@ -118,7 +118,9 @@ def _check_variables() -> None:
                 )
 
 
+# The value of any other may be or hold a key.
 _SECRETIVE = ("server",), ("generate",)
+_PLAIN = {f"server.{name}" for name in ServerGroup.model_fields if "key" not in name}
 
 
 def _explain(error: ValidationError) -> str:
@@ -128,8 +130,8 @@ def _explain(error: ValidationError) -> str:
         value = "" if one["type"] == "missing" else f", not {one['input']!r}"
         if one["type"] == "extra_forbidden":
             lines.append(f"there is no setting {name}")
-        elif one["loc"][:1] in _SECRETIVE and name not in ("server.host", "server.port"):
-            lines.append(f"setting {name}: {one['msg']}")  # the value may be or hold a key
+        elif one["loc"][:1] in _SECRETIVE and name not in _PLAIN:
+            lines.append(f"setting {name}: {one['msg']}")
         else:
             lines.append(f"setting {name}: {one['msg']}{value}")
     return "; ".join(lines)

@@ -195,7 +195,8 @@ class TestRefused:
         [
             (("digests",), "right", None, 401),
             (("digests",), "right", "wrong", 401),
-            (("digests",), None, "any", 403),
+            (("digests",), None, "any", 401),
+            (("digests",), None, None, 403),
             ((), "right", "right", 409),
         ],
     )
@@ -209,6 +210,7 @@ class TestRefused:
     ) -> None:
         client = connect(sources, key, shown)
         _problem(client.post(BUILDS), status)
+        client.headers.pop("authorization", None)
         assert client.get(BUILDS).json() == {"builds": []}
 
     def test_a_request_that_names_what_is_read(self, connect: Connect) -> None:

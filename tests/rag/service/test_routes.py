@@ -350,7 +350,7 @@ class TestOperations:
     def test_metrics_count_requests_by_route(self, client: TestClient) -> None:
         client.post("/v1/search", json={"query": QUESTION})
         text = client.get("/metrics").text
-        assert 'handler="/v1/search"' in text
+        assert 'nonmun_requests_total{method="POST",route="/v1/search",status="200"}' in text
         assert "process_resident_memory_bytes" in text
 
     def test_the_docs_ask_no_other_host_for_anything(self, client: TestClient) -> None:

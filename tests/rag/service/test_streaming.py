@@ -61,8 +61,8 @@ def _timeless(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _answer_threads() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name in ("answer", "writer")]
+def _writing_threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "writer"]
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:
@@ -175,7 +175,7 @@ class TestEvents:
 
     def test_nothing_goes_on_when_all_is_said(self, client: TestClient) -> None:
         _stream(client)
-        _wait_until(lambda: not _answer_threads())
+        _wait_until(lambda: not _writing_threads())
 
 
 @pytest.fixture
@@ -321,14 +321,14 @@ class TestGenerated:
             assert _next(reply)[0] == "found"
             script.let.release()
             assert _next(reply)[0] == "sentence"
-            assert _answer_threads()
+            assert _writing_threads()
             reply.close()
             for _ in sentences[2:]:  # it is seen with one of those that come next
                 script.let.release()
                 if fake.hung_up.wait(0.5):
                     break
             assert fake.hung_up.is_set()
-            _wait_until(lambda: not _answer_threads())
+            _wait_until(lambda: not _writing_threads())
 
 
 class Endless:
@@ -356,10 +356,10 @@ def test_who_goes_away_is_not_written_for(
     app = app_of(Searcher(snapshot), tmp_path)
     words = snapshot.passage(0).text.split()
     writer = Endless([f"{' '.join(words[:n])} 검색한다 [1].\n" for n in range(1, 12)])
-    app.state.composer = Composer(writer, 600)
+    app.state.work.composer = Composer(writer, 600)
     with _running(app) as port:
         reply = _connect(port)
         assert _next(reply)[0] == "found"
         reply.close()
         assert writer.closed.wait(SECONDS)
-        _wait_until(lambda: not _answer_threads())
+        _wait_until(lambda: not _writing_threads())

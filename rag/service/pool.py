@@ -1,0 +1,290 @@
+"""A few threads that do the work of requests, and a queue before them that has an end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_KEPT = 0.9  # of what was known of how long a job takes, when another has ended
+
+
+class AbandonedError(BaseException):
+    """Nobody waits for this work any more.
+
+    No `Exception`: where one leg of a search may fail, the search would go on.
+    """
+
+
+class FullError(Exception):
+    """The queue is full; `seconds` is when there may be room again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"busy; try again in {seconds} s")
+        self.seconds = seconds
+
+
+class LateError(Exception):
+    """The time for a request is over, after so many `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not done within {seconds:g} s")
+        self.seconds = seconds
+
+
+class LeftError(Exception):
+    """Whoever asked has left."""
+
+
+class Observer(Protocol):
+    """Is told what happens in a pool."""
+
+    def queue_left(self, seconds: float) -> None:
+        """How long a job was in the queue before it began."""
+
+    def batch_encoded(self, size: int) -> None:
+        """So many queries were prepared together."""
+
+
+class Job(Generic[T]):
+    """Work that a thread does, unless nobody waits for it any more."""
+
+    def __init__(self, work: Callable[[Job[T]], T], text: str | None, seconds: float) -> None:
+        self.text = text
+        self.seconds = seconds
+        self.asked = time.monotonic()
+        self.deadline = self.asked + seconds
+        self.abandoned = False
+        self._work = work
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[T] = self._loop.create_future()
+        self._context = contextvars.copy_context()
+
+    def give_up(self) -> None:
+        """End the work if nobody waits for it.
+
+        Raises:
+            AbandonedError: Its time is over, or whoever asked has left.
+        """
+        if self.abandoned or time.monotonic() > self.deadline:
+            raise AbandonedError
+
+    @property
+    def left(self) -> float:
+        """Seconds left, perhaps below 0."""
+        return self.deadline - time.monotonic()
+
+    def run(self) -> None:
+        """Do it, in a thread of the pool."""
+        result: T | None = None
+        failure: BaseException | None = None
+        try:
+            self.give_up()
+            result = self._context.run(self._work, self)
+        # Whatever it is, it is told to whoever asked.
+        except BaseException as error:
+            failure = error
+        with suppress(RuntimeError):  # the service has stopped meanwhile
+            self._loop.call_soon_threadsafe(self._end, result, failure)
+
+    def _end(self, result: Any, failure: BaseException | None) -> None:
+        if self.ended.done():
+            return
+        if isinstance(failure, AbandonedError):
+            self.ended.cancel()
+        elif failure is not None:
+            self.ended.set_exception(failure)
+        else:
+            self.ended.set_result(result)
+
+
+class Pool:
+    """Does jobs in a bounded number of threads.
+
+    Jobs that wait are prepared together, all that there are at a time: then one thread has
+    begun to encode the queries of many, and the others go on with those that are encoded. Who
+    comes when nobody waits is not kept waiting for others.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        queue: int,
+        prepare: Callable[[Sequence[str]], None] | None = None,
+        batch: int = 1,
+        batch_wait: float = 0.0,
+        observer: Observer | None = None,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            name: Of the threads.
+            threads: Jobs that are done at a time.
+            queue: Jobs that may wait.
+            prepare: Called with the texts of jobs that waited together.
+            batch: How many texts at most.
+            batch_wait: Seconds to wait for more of them while another thread is at work.
+            observer: Is told what happens.
+        """
+        self._name = name
+        self._count = threads
+        self._queue = queue
+        self._prepare = prepare
+        self._batch = batch
+        self._batch_wait = batch_wait
+        self._observer = observer
+        self._changed = threading.Condition()
+        self._waiting: deque[Job[Any]] = deque()
+        self._ready: deque[Job[Any]] = deque()  # prepared already
+        self._busy = 0
+        self._started = False
+        self._stopped = False
+        self._seconds = 0.02  # that a job takes; learned as they end
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return len(self._waiting) + len(self._ready)
+
+    async def run(
+        self,
+        work: Callable[[Job[T]], T],
+        seconds: float,
+        text: str | None = None,
+        left: asyncio.Future[Any] | None = None,
+    ) -> T:
+        """Do work in one of the threads.
+
+        Args:
+            work: What to do; it is given its job, to give it up where nobody waits for it.
+            seconds: How long it may take, the time in the queue included.
+            text: What is to be encoded for it.
+            left: Done when whoever asked has left.
+
+        Raises:
+            FullError: Too many wait.
+            LateError: It was not done in time; it is given up.
+            LeftError: Whoever asked has left; it is given up.
+        """
+        job = self.submit(work, seconds, text)
+        try:
+            waited_for = {job.ended} if left is None else {job.ended, left}
+            await asyncio.wait(waited_for, timeout=job.left, return_when=asyncio.FIRST_COMPLETED)
+            if job.ended.done() and not job.ended.cancelled():
+                return job.ended.result()
+            if left is not None and left.done():
+                raise LeftError
+            raise LateError(seconds)
+        finally:
+            self.abandon(job)
+
+    def submit(self, work: Callable[[Job[T]], T], seconds: float, text: str | None) -> Job[T]:
+        """Put work into the queue.
+
+        Raises:
+            FullError: Too many wait.
+        """
+        job = Job(work, text, seconds)
+        with self._changed:
+            self._start()
+            idle = self._count - self._busy
+            if self.waiting >= self._queue + idle:
+                raise FullError(self._retry_after())
+            self._waiting.append(job)
+            self._changed.notify()
+        return job
+
+    def abandon(self, job: Job[Any]) -> None:
+        """Nobody waits for a job any more: it is not begun, or given up at its next stage."""
+        if job.ended.done():
+            return
+        job.abandoned = True
+        job.ended.cancel()
+        with self._changed:
+            for jobs in (self._waiting, self._ready):
+                with suppress(ValueError):
+                    jobs.remove(job)
+
+    def stop(self) -> None:
+        """Let the threads end when they have done what they are at."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _start(self) -> None:
+        """Start the threads with the first job: a process that is forked has none of them yet."""
+        if self._started:
+            return
+        self._started = True
+        for number in range(self._count):
+            name = f"{self._name}-{number}"
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _retry_after(self) -> int:
+        return max(1, math.ceil(self.waiting * self._seconds / self._count))
+
+    def _run(self) -> None:
+        while True:
+            job = self._next()
+            if job is None:
+                return
+            begun = time.monotonic()
+            if self._observer:
+                self._observer.queue_left(begun - job.asked)
+            job.run()
+            taken = time.monotonic() - begun
+            with self._changed:
+                self._busy -= 1
+                self._seconds = _KEPT * self._seconds + (1 - _KEPT) * taken
+
+    def _next(self) -> Job[Any] | None:
+        """A job that is prepared; `None` when the pool is stopped."""
+        while True:
+            with self._changed:
+                while not (self._ready or self._waiting):
+                    if self._stopped:
+                        return None
+                    self._changed.wait()
+                if self._ready:
+                    self._busy += 1
+                    return self._ready.popleft()
+                if self._busy and self._batch_wait and len(self._waiting) < self._batch:
+                    self._changed.wait(self._batch_wait)
+                jobs = [
+                    self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))
+                ]
+                if not jobs:
+                    continue
+                self._busy += 1
+            self._prepare_all(jobs)
+            with self._changed:
+                wanted = [job for job in jobs if not job.abandoned]
+                self._ready.extend(wanted[1:])
+                if self._ready:
+                    self._changed.notify_all()
+                if wanted:
+                    return wanted[0]
+                self._busy -= 1
+
+    def _prepare_all(self, jobs: Sequence[Job[Any]]) -> None:
+        texts = list(dict.fromkeys(job.text for job in jobs if job.text is not None))
+        if self._prepare is None or not texts:
+            return
+        if self._observer:
+            self._observer.batch_encoded(len(texts))
+        try:
+            self._prepare(texts)
+        # Each of them will meet what is wrong by itself, and tell whoever asked.
+        except Exception as error:
+            log.debug("queries are encoded one by one: %s", error)

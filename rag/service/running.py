@@ -1,0 +1,98 @@
+"""Run the app: in this process, or in several that share what this one has loaded."""
+
+from __future__ import annotations
+
+import gc
+import math
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
+from index.snapshot import Snapshot
+from index.store import Store
+from rag.search import Searcher
+from rag.service.app import create_app
+from rag.service.connections import limited
+from rag.service.live import Live
+from rag.service.observing import set_up_logging
+from rag.settings import Settings
+
+
+def run(settings: Settings, taken: socket.socket, on_ready: Callable[[Searcher], None]) -> None:
+    """Serve on a socket until the process is told to stop.
+
+    Args:
+        settings: All settings.
+        taken: Listens already.
+        on_ready: Called with what is served, before the first request.
+
+    Raises:
+        NonmunError: There is no index to serve, or a setting can't be used.
+    """
+    set_up_logging(settings.server.log_format)
+    store = Store(settings.data)
+    if settings.server.workers == 1:
+        live = _opened(store, settings)
+        app = create_app(live, settings)
+        on_ready(live.searcher)
+        uvicorn.Server(uvicorn.Config(app, **_options(settings))).run(sockets=[taken])
+        return
+    from rag.service.workers import run_workers
+
+    snapshot = store.open_best().snapshot
+    if _can_fork(snapshot, settings):
+        live = _opened(store, settings)
+        app = create_app(live, settings)
+        on_ready(live.searcher)
+        del snapshot
+        gc.collect()
+        gc.freeze()  # what is never looked at is never copied
+        run_workers(lambda: app, settings.server, taken, _options(settings), preload=True)
+        return
+    on_ready(Searcher(snapshot, settings.search))
+    del snapshot
+
+    def load() -> FastAPI:
+        return create_app(_opened(Store(settings.data), settings), settings)
+
+    run_workers(load, settings.server, taken, _options(settings), preload=False)
+
+
+def _opened(store: Store, settings: Settings) -> Live:
+    live = Live(store, settings)
+    live.refresh()
+    return live
+
+
+def _can_fork(snapshot: Snapshot, settings: Settings) -> bool:
+    """Whether what a search loads can be shared with processes that are forked off.
+
+    The threads of torch are not there after a fork, and who asks for them waits for ever.
+    """
+    manifest = snapshot.manifest
+    encoder = EncoderSettings.from_json(manifest.encoder).kind
+    late = LateSettings.from_json(manifest.late).kind
+    universal = encoder is EncoderKind.UNIVERSAL and late in (LateKind.UNIVERSAL, LateKind.OFF)
+    return universal and not settings.rerank.model
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told."""
+    server = settings.server
+    return {
+        "http": limited(server.connections, server.idle_s),
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "log_level": "error",  # what a client sends wrong is the client's, and may be sent often
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": bool(server.proxies),
+        "forwarded_allow_ips": list(server.proxies),
+        "timeout_keep_alive": math.ceil(server.idle_s),
+        "timeout_graceful_shutdown": math.ceil(server.grace_s),
+    }
