@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from unicodedata import category, normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -141,6 +142,7 @@ class Searcher:
             raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
+        text = seen(text)
         allowed = self.allowed(filters)
         query, legs = Query(text), Legs()
         scores = rank(
@@ -277,6 +279,17 @@ class Searcher:
             alike = late.tokens.matches(query.tokens, rows)
         terms = (*query.terms, *query.translations)
         return tuples(self.snapshot.lexicon.spans(rows, terms, alike))
+
+
+def seen(text: str) -> str:
+    """A text as it is seen: Hangul composed (NFC), without what has no width or turns directions.
+
+    A keyboard, a file system or a copied page may give either form of the same question.
+    """
+    if text.isascii():
+        return text
+    shown = "".join(c for c in normalize("NFC", text) if category(c) != "Cf")
+    return normalize("NFC", shown)  # what stood apart may join now
 
 
 def has_word(text: str) -> bool:

@@ -13,7 +13,7 @@ from index.stages import Stage, stage
 from rag.errors import LegsFailedError, QueryError, UnknownPaperError
 from rag.filters import Filters, leave_out
 from rag.legs import Legs
-from rag.search import NO_FILTERS, Hit, Searcher, best_rows, has_word
+from rag.search import NO_FILTERS, Hit, Searcher, best_rows, has_word, seen
 
 _AWAY = 0.5  # how much the papers to stay away from count, against those to be near
 _TERMS_SHOWN = 8
@@ -68,7 +68,7 @@ def similar(
         QueryError: There is neither an id nor a text.
         UnknownPaperError: An id that no paper here has.
     """
-    snapshot = searcher.snapshot
+    snapshot, text = searcher.snapshot, text and seen(text)
     near, away = _rows(searcher, ids), _rows(searcher, not_ids)
     if not near and not (text and has_word(text)):
         raise QueryError("name a paper or give a text that the papers should be like")

@@ -17,7 +17,7 @@ from rag.citing import Answer
 from rag.clock import Clock
 from rag.composing import Composer, open_composer
 from rag.legs import Status
-from rag.search import Searcher
+from rag.search import Searcher, seen
 from rag.service.cache import Asked, Kept, Replies
 from rag.service.live import Live
 from rag.service.observing import Metrics, RequestWatcher
@@ -89,7 +89,7 @@ class Work:
             self.metrics.answered(answer)
 
     def _prepare(self, texts: Sequence[str]) -> None:
-        self.live.searcher.snapshot.prepare_queries(texts)
+        self.live.searcher.snapshot.prepare_queries([seen(text) for text in texts])
 
 
 class Turn:

@@ -14,9 +14,6 @@ from rag.legs import Status
 from rag.search import Found, Searcher, has_word
 from tests.index.lexical.test_query_fuzz import KOREAN, PATTERNS, TEXT, UNSEEN
 
-NOT_YET = pytest.mark.xfail(
-    strict=True, reason="the encoder and the glossary are given the query as it was typed"
-)
 QUICK = settings(derandomize=True, deadline=None, max_examples=40)
 THOROUGH = settings(derandomize=True, deadline=None, max_examples=1_500)
 LIMIT_S = 2.0  # of the process's own time
@@ -78,7 +75,6 @@ def test_half_a_character_is_refused(searcher: Searcher, where: str) -> None:
         str(refused.value).encode()
 
 
-@NOT_YET
 @QUICK
 @given(question=QUESTIONS, more=KOREAN)
 def test_both_forms_of_hangul_find_the_same(searcher: Searcher, question: str, more: str) -> None:
@@ -87,7 +83,6 @@ def test_both_forms_of_hangul_find_the_same(searcher: Searcher, question: str, m
     assert ids(searcher.search(apart)) == ids(searcher.search(text))
 
 
-@NOT_YET
 @QUICK
 @given(
     question=QUESTIONS,
