@@ -112,6 +112,7 @@ class Snapshot:
             row = self._rows[finding.paper]
             self._flags[row] = tuple(dict.fromkeys([*self._flags.get(row, ()), finding.flag]))
         self.lexicon = Lexicon.open(folder / LAYOUT.lexical)
+        self.glossary = Glossary.open(folder / LAYOUT.glossary)
         self.vectors: VectorIndex = FaissIndex.open(folder)
         self._late_index = None
         if self.learned.tokens is not None:
@@ -254,11 +255,6 @@ class Snapshot:
                 f"version {self.version} was built with the encoder {wanted},"
                 f" the one here is {found}; build again with --full"
             )
-
-    @cached_property
-    def glossary(self) -> Glossary:
-        """Terms that the papers give in two languages."""
-        return Glossary.open(self.folder / LAYOUT.glossary)
 
     def without_titles(self, *, latent: bool = True) -> Snapshot:
         """The same papers as if they had no titles, to see what finds them by their text.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,10 +85,7 @@ class Glossary:
     @classmethod
     def open(cls, path: Path) -> Glossary:
         """Read what `write` wrote."""
-        return cls(
-            Entry(one["english"], tuple(one["korean"]), tuple(one["acronyms"]), one["count"])
-            for one in json.loads(path.read_text(encoding="utf-8"))
-        )
+        return cls(msgspec.json.decode(path.read_bytes(), type=list[Entry]))
 
     def _found(self, text: str) -> Iterator[tuple[Entry, str]]:
         """The entries of the terms in a text, each with the key of the term."""

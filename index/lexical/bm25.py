@@ -17,6 +17,8 @@ Ints = npt.NDArray[np.int64]
 # (docs/decisions.md). Formula: Kamphuis et al. 2020, "Which BM25 do you mean?", row "Lucene".
 K1 = 1.5
 B = 0.75
+# Said again when an index is opened: a file is not to choose the code that runs.
+_AS_BUILT = {"backend": "numpy", "csc_backend": "numpy", "method": "lucene", "dtype": "float32"}
 
 
 class Bm25:
@@ -77,7 +79,9 @@ class Bm25:
     def open(cls, folder: Path) -> Bm25:
         """Map the files that `write` wrote."""
         with READING:
-            model = bm25s.BM25.load(folder, mmap=True, load_vocab=False, show_progress=False)
+            model = bm25s.BM25.load(
+                folder, mmap=True, load_vocab=False, show_progress=False, override_params=_AS_BUILT
+            )
         # Plain views of the maps: numpy's own class for maps makes small slices slow.
         for name in ("data", "indices", "indptr"):
             model.scores[name] = model.scores[name].view(np.ndarray)

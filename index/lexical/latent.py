@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -115,7 +116,7 @@ class LatentSpace:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map what `write` wrote."""
-        terms = json.loads((folder / _TERMS).read_text(encoding="utf-8"))
+        terms = msgspec.json.decode((folder / _TERMS).read_bytes(), type=list[str])
         found = load_arrays(folder, "rarity", "vectors")
         return cls(terms, found["rarity"], found["vectors"])
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -103,7 +104,7 @@ class Lexicon:
     @classmethod
     def open(cls, folder: Path) -> Lexicon:
         """Map the files that `write` wrote."""
-        vocabulary = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
+        vocabulary = msgspec.json.decode((folder / _VOCABULARY).read_bytes(), type=list[str])
         passages, titles, names = (
             TermLists(vocabulary, Ragged(*(load_mapped(folder / name) for name in files)))
             for files in (
