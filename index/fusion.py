@@ -45,19 +45,20 @@ def first_stage(
     weights: Weights, lexical: Lexical | None, dense: Dense | None, latent: Floats | None
 ) -> Floats | None:
     """The sum of the legs that score every paper: (papers,); `None` where all are missing."""
-    parts = []
+    parts: list[tuple[float, Floats]] = []
     if lexical is not None:
         weight = weights.lexical * lexical.share + weights.native * lexical.nativeness
-        parts.append(weight * lexical.scores)
+        parts.append((weight, lexical.scores))
     if dense is not None:
-        parts.append(weights.dense * dense.scores)
+        parts.append((weights.dense, dense.scores))
         if dense.titles is not None:
-            parts.append(weights.title * dense.titles)
+            parts.append((weights.title, dense.titles))
     if latent is not None:
-        parts.append(weights.latent * latent)
+        parts.append((weights.latent, latent))
     if not parts:
         return None
-    total: Floats = np.sum(parts, axis=0, dtype=np.float32)
+    shares = np.array([weight for weight, _ in parts], np.float32)
+    total: Floats = shares @ np.stack([scores for _, scores in parts])
     return total
 
 
@@ -82,9 +83,9 @@ def add_late(scores: Floats, candidates: Candidates, late: Floats, weight: float
     """Add the late leg; a paper that it did not look at counts as the worst that it did."""
     rows, anyway = candidates
     worst = float(late[anyway].min()) if anyway.any() else 0.0
-    total = scores + weight * worst
+    total: Floats = scores + np.float32(weight * worst)
     total[rows] = scores[rows] + weight * late
-    return total.astype(np.float32)
+    return total
 
 
 def add_feedback(
@@ -98,14 +99,20 @@ def add_feedback(
         weight: Of a standard deviation of likeness.
         forgotten: (papers,) which are not to be trusted, wherever they stand; `None` is none.
     """
-    known = np.arange(len(scores)) if forgotten is None else np.flatnonzero(~forgotten)
-    if snapshot.latent is None or not weight or len(known) <= FEEDBACK_FROM:
+    known = None if forgotten is None else np.flatnonzero(~forgotten)
+    count = len(scores) if known is None else len(known)
+    if snapshot.latent is None or not weight or count <= FEEDBACK_FROM:
         return scores
-    rows = known[top_rows(scores[known], FEEDBACK_FROM)]
+    if known is None:
+        rows = top_rows(scores, FEEDBACK_FROM)
+    else:
+        rows = known[top_rows(scores[known], FEEDBACK_FROM)]
     trust = np.exp(scores[rows] - scores[rows].max())
     papers = snapshot.latent.papers
     centre = (trust / trust.sum()) @ papers[rows]
-    fed: Floats = (scores + weight * standardise(papers @ centre)).astype(np.float32)
+    fed = standardise(papers @ centre)
+    fed *= np.float32(weight)
+    fed += scores
     return fed
 
 

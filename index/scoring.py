@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from index.ahead import near_vector
 from index.late import LateQuery
 from index.spans import kept
-from index.stages import Stage, stage
+from index.vectors import Neighbours
 
 if TYPE_CHECKING:
     from index.snapshot import Snapshot
@@ -73,12 +74,13 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, scores: Floats) -> Moments:
         """Those of some scores; a deviation of 1 where all are equal."""
-        deviation = float(scores.std())
-        return cls(float(scores.mean()), deviation if deviation > 1e-9 else 1.0)
+        mean, deviation, _ = _spread(scores)
+        return cls(mean, deviation if deviation > 1e-9 else 1.0)
 
     def standardise(self, scores: Floats) -> Floats:
         """Scores as standard deviations above the mean."""
-        standard: Floats = ((scores - self.mean) / self.deviation).astype(np.float32)
+        standard: Floats = (scores - np.float32(self.mean)).astype(np.float32, copy=False)
+        standard /= np.float32(self.deviation)
         return standard
 
 
@@ -181,23 +183,24 @@ def score_dense(
     may not be found is scored all the same: others are compared with it.
     """
     if query.vector is None:
-        with stage(Stage.ENCODE):
-            query.vector = snapshot.encoder.encode_query([query.text])[0]
+        near = snapshot.ahead.near(snapshot, query.text, candidates)
+        query.vector = near.vector
+    else:
+        near = near_vector(snapshot, query.vector, candidates)
     query.moments = snapshot.moments(query.vector)
-    titles = None if snapshot.titles is None else standardise(snapshot.titles @ query.vector)
+    titles = None if near.titles is None else standardise(near.titles)
     best = np.zeros(len(snapshot), np.float32)
-    query.best_cosine = _best_cosines(snapshot, query.vector, candidates, None, best)
+    query.best_cosine = _best_cosines(snapshot, near.passages, None, best)
     if allowed is not None:
-        query.best_cosine = _best_cosines(snapshot, query.vector, candidates, allowed, best)
+        found = snapshot.vectors.search(query.vector[None], candidates, allowed.passages)
+        query.best_cosine = _best_cosines(snapshot, found, allowed, best)
     return Dense(query.moments.standardise(best), titles)
 
 
 def _best_cosines(
-    snapshot: Snapshot, vector: Floats, candidates: int, allowed: Allowed | None, best: Floats
+    snapshot: Snapshot, found: Neighbours, allowed: Allowed | None, best: Floats
 ) -> float | None:
     """Put the best cosine of the papers that are allowed into `best`; give the very best."""
-    passages = None if allowed is None else allowed.passages
-    found = snapshot.vectors.search(vector[None], candidates, passages)
     scores, rows = found.scores[0], found.rows[0]
     if not len(rows):
         return None
@@ -226,9 +229,7 @@ def score_late(
         return None
     late = snapshot.late
     rows, anyway = candidates
-    with stage(Stage.ENCODE):
-        tokens = late.encoder.encode_query_tokens(query.text, late.space.basis)
-    query.tokens = late.space.query(tokens)
+    query.tokens = snapshot.ahead.tokens(snapshot, query.text)
     if query.tokens is None:
         return np.zeros(len(rows), np.float32)
     groups = snapshot.passages_of_all(rows)
@@ -270,11 +271,23 @@ def is_korean(text: str) -> bool:
 
 def standardise(scores: Floats) -> Floats:
     """Scores less their mean, over their standard deviation; all zeros where all are equal."""
-    deviation = scores.std()
+    _, deviation, centred = _spread(scores)
     if deviation < 1e-9:
-        return np.zeros_like(scores, np.float32)
-    standard: Floats = ((scores - scores.mean()) / deviation).astype(np.float32)
-    return standard
+        return np.zeros_like(centred)
+    centred /= np.float32(deviation)
+    return centred
+
+
+def _spread(scores: Floats) -> tuple[float, float, Floats]:
+    """Mean and standard deviation of scores, and the scores less their mean.
+
+    In as few passes as will do: each lets go of Python's lock, and waits for it where several
+    searches are made at a time.
+    """
+    mean = float(scores.mean())
+    centred: Floats = (scores - np.float32(mean)).astype(np.float32, copy=False)
+    variance = float(centred @ centred) / max(1, len(centred))
+    return mean, math.sqrt(variance), centred
 
 
 def best_of_papers(snapshot: Snapshot, scores: Floats) -> Floats:

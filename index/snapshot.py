@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.adapt import AdaptedEncoder
+from index.ahead import Ahead
 from index.arrays import Ragged, check_arrays, load_mapped
 from index.encoders import (
     Encoder,
@@ -92,6 +93,7 @@ class Snapshot:
         self._lease: Lease | None = None
         self.learned = Learned.open(folder / LAYOUT.learned)
         self._encoder, self._late_encoder = encoder, late_encoder
+        self.ahead = Ahead()
         self._records = Records.open(folder / LAYOUT.papers, folder / LAYOUT.paper_offsets)
         self._ids: list[str] = json.loads((folder / LAYOUT.ids).read_text(encoding="utf-8"))
         self._rows = {name: row for row, name in enumerate(self._ids)}
@@ -245,9 +247,9 @@ class Snapshot:
         self._check_encoder(encoder.token_fingerprint, self.manifest.late_fingerprint)
         return Late(self.learned.tokens, self._late_index, encoder)
 
-    def prepare_queries(self, texts: Sequence[str]) -> None:
-        """Tell the encoder of queries that are asked for next; see `Encoder.prepare_queries`."""
-        self.plain_encoder.prepare_queries(texts)
+    def prepare_queries(self, texts: Sequence[str], candidates: int) -> None:
+        """Compute of queries that are asked next what can be computed ahead."""
+        self.ahead.prepare(self, texts, candidates)
 
     def _check_encoder(self, found: str, wanted: str) -> None:
         if found != wanted:

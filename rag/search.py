@@ -16,7 +16,7 @@ from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
-from index.scoring import Allowed, Floats, Leg, Query, specificity, standardise
+from index.scoring import Allowed, Floats, Leg, Moments, Query, specificity
 from index.snapshot import Snapshot
 from index.spans import Span, tuples
 from index.stages import Stage, stage
@@ -90,7 +90,7 @@ class Searcher:
         self.reranker = reranker or open_reranker(self.rerank_settings)
         self.forgotten = forgotten or NOTHING
         self._forgotten = self.forgotten.rows(snapshot)
-        self._flagged = snapshot.flagged()
+        self._flagged = np.flatnonzero(snapshot.flagged())
 
     def with_forgotten(self, forgotten: Forgotten) -> Searcher:
         """The same searcher, but for what is forgotten."""
@@ -118,6 +118,11 @@ class Searcher:
         known = self._forgotten
         row = next((row for row in rows if known is None or not known[row]), None)
         return None if row is None else self.snapshot.paper(row)
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Compute of queries that are searched for next what can be computed ahead."""
+        seen_ones = [seen(text) for text in texts]
+        self.snapshot.prepare_queries(seen_ones, self.settings.candidates)
 
     def search(
         self,
@@ -258,8 +263,8 @@ class Searcher:
         """The legs' scores of some passages, fused: (rows,)."""
         scores = np.zeros(len(rows), np.float32)
         if terms := (*query.terms, *query.translations):
-            lexical = standardise(self.snapshot.lexicon.score_passages(terms))
-            scores += self.weights.lexical * lexical[rows]
+            lexical = self.snapshot.lexicon.score_passages(terms)
+            scores += self.weights.lexical * Moments.of(lexical).standardise(lexical[rows])
         if query.vector is not None and query.moments is not None:
             cosines = self.snapshot.vectors.vectors[rows] @ query.vector
             scores += self.weights.dense * query.moments.standardise(cosines)
@@ -299,9 +304,12 @@ def has_word(text: str) -> bool:
 
 def best_rows(scores: Floats, top_k: int, allowed: Allowed | None) -> list[int]:
     """The rows with the highest scores, highest first; of equal ones the newer paper."""
-    rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed.papers)
-    if len(rows) > top_k:
-        cut = np.partition(scores[rows], len(rows) - top_k)[len(rows) - top_k]
-        rows = rows[scores[rows] >= cut]
+    rows = None if allowed is None else np.flatnonzero(allowed.papers)
+    own = scores if rows is None else scores[rows]
+    if len(own) > top_k:
+        best = np.flatnonzero(own >= np.partition(own, len(own) - top_k)[len(own) - top_k])
+        rows = best if rows is None else rows[best]
+    elif rows is None:
+        rows = np.arange(len(scores))
     order = np.lexsort((-rows, -scores[rows]))
     return [int(row) for row in rows[order][:top_k]]

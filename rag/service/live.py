@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from index.errors import NonmunError, SnapshotError
@@ -61,6 +62,12 @@ class Live:
             # Another version may be served by now; it is not to be lost.
             self._searcher = (self._searcher or searcher).with_forgotten(forgotten)
             return self._searcher
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Compute of queries that are searched for next what can be computed ahead."""
+        searcher = self._searcher
+        if searcher is not None:  # what is forgotten is looked up by each search
+            searcher.prepare(texts)
 
     @property
     def trouble(self) -> str | None:

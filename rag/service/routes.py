@@ -76,12 +76,12 @@ v1 = APIRouter(prefix="/v1", responses=REFUSED)
 operations = APIRouter(tags=["operations"])
 
 
-def _live(request: Request) -> Live:
+async def _live(request: Request) -> Live:
     live: Live = request.app.state.work.live
     return live
 
 
-def _builds(request: Request) -> Builds:
+async def _builds(request: Request) -> Builds:
     builds: Builds = request.app.state.builds
     return builds
 
@@ -92,7 +92,7 @@ Building = Annotated[Builds, Depends(_builds)]
 _bearer = HTTPBearer(auto_error=False, description="A key")
 
 
-def _admin(request: Request) -> None:
+async def _admin(request: Request) -> None:
     caller: Caller = request.state.caller
     if caller.may(KeyScope.ADMIN):
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
@@ -17,7 +17,7 @@ from rag.citing import Answer
 from rag.clock import Clock
 from rag.composing import Composer, open_composer
 from rag.legs import Status
-from rag.search import Searcher, seen
+from rag.search import Searcher
 from rag.service.cache import Asked, Kept, Replies
 from rag.service.live import Live
 from rag.service.observing import Metrics, RequestWatcher
@@ -58,7 +58,7 @@ class Work:
             "search",
             server.threads,
             server.queue,
-            self._prepare,
+            live.prepare,
             server.batch,
             server.batch_wait_ms / 1000,
             metrics,
@@ -87,9 +87,6 @@ class Work:
             self.metrics.leg_fared(leg, status)
         if answer is not None:
             self.metrics.answered(answer)
-
-    def _prepare(self, texts: Sequence[str]) -> None:
-        self.live.searcher.snapshot.prepare_queries([seen(text) for text in texts])
 
 
 class Turn:
@@ -194,7 +191,7 @@ def _no_null(schema: dict[str, Any]) -> None:
     schema.update(number)
 
 
-def _turn(
+async def _turn(
     request: Request,
     wanted: Annotated[
         float | None,

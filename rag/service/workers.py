@@ -37,7 +37,8 @@ def run_workers(
         options: What uvicorn is told.
         preload: Whether to load before the processes are made, so that they share it.
     """
-    worker = type("Worker", (_Worker,), {"CONFIG_KWARGS": options})
+    told = {**options, "timeout_notify": 1}  # seconds
+    worker = type("Worker", (_Worker,), {"CONFIG_KWARGS": told})
     chosen = {
         "bind": f"fd://{os.dup(taken.fileno())}",  # gunicorn closes it, and so does the caller
         "workers": server.workers,
@@ -55,6 +56,12 @@ class _Worker(UvicornWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop as when told by SIGTERM: what Ctrl-C makes of it would be waited for in vain."""
         signal.raise_signal(signal.SIGTERM)
+
+    async def callback_notify(self) -> None:
+        """Give a sign of life, or stop where the process that waits for it was killed."""
+        self.notify()
+        if self.ppid != os.getppid():
+            signal.raise_signal(signal.SIGTERM)
 
 
 class _Application(BaseApplication):

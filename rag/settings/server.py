@@ -80,13 +80,11 @@ class ServerGroup(Group):
     )
 
     searches: int | None = Field(
-        None, ge=1, le=64, description="Searches at a time in a worker; null: one a CPU"
+        None, ge=1, le=64, description="Searches at a time in a worker; null: as CPUs allow"
     )
     queue: int = Field(64, ge=0, le=10_000, description="Requests that wait for their turn")
     batch: int = Field(16, ge=1, le=128, description="Queries that are encoded together, at most")
-    batch_wait_ms: float = Field(
-        0.2, ge=0, le=10, description="How long a busy worker waits for more of them"
-    )
+    batch_wait_ms: float = Field(0.2, ge=0, le=10, description="How long to wait for more of them")
     timeout_s: float = Field(10, gt=0, le=600, description="After it a request is given up")
     max_timeout_s: float = Field(
         60, gt=0, le=3600, description="What X-Request-Timeout may ask for, at most"
@@ -166,5 +164,5 @@ class ServerGroup(Group):
 
     @property
     def threads(self) -> int:
-        """Searches at a time in a worker."""
-        return self.searches or max(1, cpu_count() // self.workers)
+        """Searches at a time in a worker: a CPU is left to what encodes for them."""
+        return self.searches or max(1, cpu_count() // self.workers - 1)

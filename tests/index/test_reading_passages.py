@@ -36,5 +36,5 @@ def test_a_snapshot_prepares_queries_with_its_encoder(snapshot: Snapshot) -> Non
 
     spy = Spy()
     copy = Snapshot(snapshot.folder, snapshot.manifest, spy)  # type: ignore[arg-type]
-    copy.prepare_queries(["하나", "둘"])
+    copy.prepare_queries(["하나", "둘"], 10)
     assert spy.prepared == ["하나", "둘"]

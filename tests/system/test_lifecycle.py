@@ -149,6 +149,18 @@ class TestWorkers:
             for number in range(10):
                 assert service.search(f"강화 학습 {number}")["papers"]
 
+    def test_they_do_not_outlive_the_one_that_made_them(self, store: Store) -> None:
+        """Else they would hold the port against the service that is started next."""
+        with Service(store.folder, NONMUN_SERVER__WORKERS="2") as service:
+            both = _both(service)
+            service.search("강화 학습")
+            service.process.kill()
+            service.process.wait()
+            deadline = time.monotonic() + 20
+            while any(Path(f"/proc/{pid}").exists() for pid in both):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
     def test_all_take_up_another_version(self, samples: Path, tmp_path: Path) -> None:
         own = Store(tmp_path / "data")
         first, *others = sorted(samples.glob("*.md"))

@@ -176,99 +176,114 @@ def test_who_has_left_is_not_worked_for(gate: Gate) -> None:
     asyncio.run(check())
 
 
-class TestBatches:
+class TestAhead:
+    """What waits is prepared together, by a thread of its own."""
+
     def test_what_waits_together_is_prepared_together(self, gate: Gate) -> None:
         seen, prepared = Seen(), list[list[str]]()
 
         async def check() -> None:
-            pool = Pool("p", 1, 20, lambda texts: prepared.append(list(texts)), 4, 0.0, seen)
+            pool = Pool("p", 1, 20, lambda texts: prepared.append(list(texts)), 4, 30.0, seen)
             first = asyncio.create_task(pool.run(gate.work("first"), SOON, "first"))
             await asyncio.to_thread(gate.begun.acquire)
             others = [
-                asyncio.create_task(pool.run(gate.work(str(n)), SOON, f"text {n % 5}"))
-                for n in range(6)
+                asyncio.create_task(pool.run(gate.work(str(n)), SOON, f"text {n % 3}"))
+                for n in range(4)
             ]
-            await _until(lambda: pool.waiting == 6)
+            await _until(lambda: len(prepared) == 1)
+            assert pool.waiting == 4
             gate.let.set()
             assert await first == "first"
-            assert await asyncio.gather(*others) == [str(n) for n in range(6)]
+            assert await asyncio.gather(*others) == ["0", "1", "2", "3"]
 
         asyncio.run(check())
-        assert prepared == [
-            ["first"],
-            ["text 0", "text 1", "text 2", "text 3"],
-            ["text 4", "text 0"],
-        ]
-        assert seen.sizes == [1, 4, 2]
-        assert len(seen.waits) == 7
+        assert prepared == [["text 0", "text 1", "text 2"]]  # the same text once
+        assert seen.sizes == [3]
+        assert len(seen.waits) == 5
 
-    def test_the_same_text_is_prepared_once(self, gate: Gate) -> None:
+    def test_no_more_of_them_than_a_batch_holds(self, gate: Gate) -> None:
         prepared: list[Sequence[str]] = []
 
         async def check() -> None:
-            pool = Pool("p", 1, 20, prepared.append, 8)
+            pool = Pool("p", 1, 20, prepared.append, 4)
             first = asyncio.create_task(pool.run(gate.work("first"), SOON))
             await asyncio.to_thread(gate.begun.acquire)
             others = [
-                asyncio.create_task(pool.run(gate.work(str(n)), SOON, "same")) for n in range(3)
+                asyncio.create_task(pool.run(gate.work(str(n)), SOON, str(n))) for n in range(9)
             ]
-            await _until(lambda: pool.waiting == 3)
+            await _until(lambda: sum(map(len, prepared)) == 9)
             gate.let.set()
             await asyncio.gather(first, *others)
 
         asyncio.run(check())
-        assert prepared == [["same"]]
+        assert max(map(len, prepared)) <= 4
 
-    def test_who_comes_to_an_idle_pool_does_not_wait_for_others(self) -> None:
-        async def check() -> None:
-            pool = Pool("p", 2, 5, lambda texts: None, 8, batch_wait=30.0)
-            await asyncio.wait_for(pool.run(lambda _: 1, SOON, "text"), 2)
-
-        asyncio.run(check())
-
-    def test_a_busy_pool_waits_a_little_for_more(self, gate: Gate) -> None:
+    def test_who_comes_to_an_idle_pool_is_not_kept_waiting_for_others(self) -> None:
         prepared: list[Sequence[str]] = []
 
         async def check() -> None:
-            pool = Pool("p", 2, 5, prepared.append, 2, batch_wait=30.0)
-            first = asyncio.create_task(pool.run(gate.work("first"), SOON))
+            pool = Pool("p", 2, 5, prepared.append, 8, batch_wait=30.0)
+            await asyncio.wait_for(pool.run(lambda _: 1, SOON, "text"), 2)
+
+        asyncio.run(check())
+        assert prepared == []
+
+    def test_an_idle_thread_does_not_wait_for_what_is_prepared(self, gate: Gate) -> None:
+        let = threading.Event()
+
+        def prepare(texts: Sequence[str]) -> None:
+            let.wait(SOON)
+
+        async def check() -> None:
+            pool = Pool("p", 1, 5, prepare, 1)
+            first = asyncio.create_task(pool.run(gate.work("first"), SOON, "a"))
             await asyncio.to_thread(gate.begun.acquire)
-            second = asyncio.create_task(pool.run(gate.work("second"), SOON, "a"))
+            held = asyncio.create_task(pool.run(gate.work("held"), SOON, "b"))
             await asyncio.sleep(0.05)
-            assert prepared == []
-            third = asyncio.create_task(pool.run(gate.work("third"), SOON, "b"))
-            await _until(lambda: prepared == [["a", "b"]])
+            other = asyncio.create_task(pool.run(gate.work("other"), SOON, "c"))
             gate.let.set()
-            await asyncio.gather(first, second, third)
+            assert await first == "first"
+            assert await other == "other"
+            assert not held.done()
+            let.set()
+            assert await held == "held"
 
         asyncio.run(check())
 
-    def test_what_can_not_be_prepared_is_tried_by_itself(self) -> None:
+    def test_what_can_not_be_prepared_is_tried_by_itself(self, gate: Gate) -> None:
         def fail(texts: Sequence[str]) -> None:
             raise ValueError("for the test")
 
         async def check() -> None:
             pool = Pool("p", 1, 5, fail, 8)
-            assert await pool.run(lambda _: "done", SOON, "text") == "done"
+            tasks = [asyncio.create_task(pool.run(gate.work(n), SOON, n)) for n in "abc"]
+            await asyncio.to_thread(gate.begun.acquire)
+            gate.let.set()
+            assert await asyncio.gather(*tasks) == ["a", "b", "c"]
 
         asyncio.run(check())
 
-    def test_what_was_prepared_is_done_by_whichever_thread_is_free(self, gate: Gate) -> None:
-        """A batch is no reason to wait behind the others of it."""
+    def test_what_is_given_up_while_it_is_prepared_is_never_begun(self, gate: Gate) -> None:
+        let, preparing = threading.Event(), threading.Event()
+
+        def prepare(texts: Sequence[str]) -> None:
+            preparing.set()
+            let.wait(SOON)
 
         async def check() -> None:
-            pool = Pool("p", 2, 10, lambda texts: None, 8)
-            blocked = [asyncio.create_task(pool.run(gate.work("x"), SOON)) for _ in range(2)]
-            for _ in range(2):
-                await asyncio.to_thread(gate.begun.acquire)
-            tasks = [asyncio.create_task(pool.run(gate.work(str(n)), SOON, "t")) for n in range(2)]
-            await _until(lambda: pool.waiting == 2)
+            pool = Pool("p", 1, 5, prepare, 1)
+            first = asyncio.create_task(pool.run(gate.work("first"), SOON, "a"))
+            await asyncio.to_thread(gate.begun.acquire)
+            late = asyncio.create_task(pool.run(gate.work("late"), 0.1, "b"))
+            assert await asyncio.to_thread(preparing.wait, SOON)
+            with pytest.raises(LateError):
+                await late
+            let.set()
             gate.let.set()
-            gate.let.clear()
-            for _ in range(2):  # both have begun, though the first one prepared them
-                assert await asyncio.to_thread(gate.begun.acquire, timeout=SOON)
-            gate.let.set()
-            await asyncio.gather(*blocked, *tasks)
+            await first
+            await _until(lambda: pool.waiting == 0)
+            await pool.run(gate.work("last"), SOON)
+            assert gate.done == ["first", "last"]
 
         asyncio.run(check())
 
