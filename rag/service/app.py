@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from index.errors import SnapshotError
 from index.report import Report
 from rag.service import docs, problems
+from rag.service.admission import Admission
 from rag.service.builds import Builds
 from rag.service.headers import SecurityHeaders
 from rag.service.keys import Keys
@@ -90,7 +91,8 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
             expose_headers=_SHOWN,
         )
     # Around what answers unexpected errors too, which no middleware is that is added.
-    _enclose(app, lambda inner: Requests(SecurityHeaders(inner), metrics, tracing))
+    _enclose(app, lambda inner: SecurityHeaders(Admission(inner, work, metrics)))
+    _enclose(app, lambda inner: Requests(inner, metrics, tracing))
     return app
 
 

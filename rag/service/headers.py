@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -17,14 +16,16 @@ _OWN = (
     " frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-_ALL = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_POLICY = (b"content-security-policy", NOTHING.encode())
+_UNCACHED = (b"cache-control", b"no-store")
 
 
 class SecurityHeaders:
@@ -41,14 +42,15 @@ class SecurityHeaders:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(raw=list(message.get("headers", ())))
-                for name, value in _ALL.items():
-                    headers[name] = value
-                headers.setdefault("Content-Security-Policy", NOTHING)
+                own = list(message.get("headers", ()))
+                had = {name.lower() for name, _ in own}
+                own += _ALWAYS
+                if _POLICY[0] not in had:
+                    own.append(_POLICY)
                 # What is asked with a key is nobody else's, and an index changes.
-                if scope["path"].startswith("/v1/"):
-                    headers.setdefault("Cache-Control", "no-store")
-                message = {**message, "headers": headers.raw}
+                if scope["path"].startswith("/v1/") and _UNCACHED[0] not in had:
+                    own.append(_UNCACHED)
+                message = {**message, "headers": own}
             await send(message)
 
         await self._app(scope, receive, guarded)

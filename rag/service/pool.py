@@ -30,7 +30,7 @@ class FullError(Exception):
     """The queue is full; `seconds` is when there may be room again."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"busy; try again in {seconds} s")
+        super().__init__(f"too many requests wait; try again in {seconds} s")
         self.seconds = seconds
 
 
@@ -161,6 +161,16 @@ class Pool:
         """Jobs that have not begun."""
         return len(self._waiting) + self._preparing + len(self._ready)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether another job would be refused."""
+        return self.waiting >= self._queue + self._count - self._busy
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds until those that wait now will have had their turn, at least 1."""
+        return max(1, math.ceil(self.waiting * self._seconds / self._count))
+
     async def run(
         self,
         work: Callable[[Job[T]], T],
@@ -203,8 +213,8 @@ class Pool:
         with self._lock:
             self._start()
             idle = self._count - self._busy
-            if self.waiting >= self._queue + idle:
-                raise FullError(self._retry_after())
+            if self.is_full:
+                raise FullError(self.retry_after)
             if self._prepare is None or text is None or self.waiting < idle:
                 self._ready.append(job)
                 self._work_there.notify()
@@ -241,9 +251,6 @@ class Pool:
             threads.append((f"{self._name}-ahead", self._run_ahead))
         for name, target in threads:
             threading.Thread(target=target, name=name, daemon=True).start()
-
-    def _retry_after(self) -> int:
-        return max(1, math.ceil(self.waiting * self._seconds / self._count))
 
     def _run(self) -> None:
         while (job := self._next()) is not None:

@@ -66,9 +66,9 @@ async def stream(turn: Turn, question: str, ask: Ask, show: Show) -> EventSource
         LateError: Nothing was found in time.
         LeftError: Whoever asked has left.
     """
-    pool, seconds = turn.work.searching, turn.seconds()
-    if turn.work.composer:
-        pool, seconds = turn.work.writing, turn.seconds(turn.work.settings.generate.timeout_s)
+    pool = turn.work.pool_of(writes=True)
+    more = turn.work.settings.generate.timeout_s if pool is turn.work.writing else 0.0
+    seconds = turn.seconds(more)
     steps: asyncio.Queue[tuple[bytes, bool] | Exception] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 

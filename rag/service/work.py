@@ -72,6 +72,10 @@ class Work:
         """Requests that wait for their turn."""
         return self.searching.waiting + self.writing.waiting + self.operating.waiting
 
+    def pool_of(self, *, writes: bool) -> Pool:
+        """Where a request is worked on: one that may have an answer written, or a search."""
+        return self.writing if writes and self.composer else self.searching
+
     def stop(self) -> None:
         """Let the threads end."""
         for pool in (self.searching, self.writing, self.operating):

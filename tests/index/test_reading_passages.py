@@ -23,18 +23,3 @@ def test_the_passages_of_papers_are_those_of_each(snapshot: Snapshot) -> None:
         list(snapshot.passages_of(paper)) for paper in papers.tolist()
     ]
     assert len(snapshot.passages_of_all(papers[:0])) == 0
-
-
-def test_a_snapshot_prepares_queries_with_its_encoder(snapshot: Snapshot) -> None:
-    class Spy:
-        def __init__(self) -> None:
-            self.prepared: list[str] = []
-            self.fingerprint = snapshot.plain_encoder.fingerprint
-
-        def prepare_queries(self, texts: list[str]) -> None:
-            self.prepared += texts
-
-    spy = Spy()
-    copy = Snapshot(snapshot.folder, snapshot.manifest, spy)  # type: ignore[arg-type]
-    copy.prepare_queries(["하나", "둘"], 10)
-    assert spy.prepared == ["하나", "둘"]

@@ -66,7 +66,8 @@ class Requests:
         self._metrics.request_ended(shown, method, status, seconds)
         if span:
             span.answer(scope["method"], route, status)
-        level = logging.DEBUG if route in _QUIET else logging.INFO
+        quiet = route in _QUIET or "quiet" in scope["state"]
+        level = logging.DEBUG if quiet else logging.INFO
         if log.isEnabledFor(level):
             ms, key = round(seconds * 1000, 1), scope["state"].get("key_name")
             fields = {"method": method, "route": shown, "status": status}
