@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
+from functools import wraps
 from time import perf_counter
 from types import TracebackType
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Stage(StrEnum):
@@ -61,6 +65,20 @@ class stage:  # noqa: N801 - used as a function
     ) -> None:
         if self._watcher is not None:
             self._watcher.end(self._name, perf_counter() - self._begun)
+
+
+def staged(name: Stage) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Make a function a stage."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def run(*args: P.args, **named: P.kwargs) -> T:
+            with stage(name):
+                return function(*args, **named)
+
+        return run
+
+    return decorate
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Moments, Query, specificity
 from index.snapshot import Snapshot
 from index.spans import Span, tuples
-from index.stages import Stage, stage
+from index.stages import Stage, stage, staged
 from index.threads import search_on_one_thread
 from rag.errors import LegsFailedError, QueryError
 from rag.filters import Filters, leave_out
@@ -212,6 +212,7 @@ class Searcher:
         rows = map(self.row_of, arxiv_numbers(text))
         return [row for row in rows if row is not None]
 
+    @staged(Stage.READ)
     def make_hits(
         self,
         rows: Sequence[int],
@@ -221,17 +222,6 @@ class Searcher:
         allowed: Allowed | None,
     ) -> tuple[Hit, ...]:
         """Read the papers of some rows and choose the passages that speak for each."""
-        with stage(Stage.READ):
-            return self._make_hits(rows, scores, query, wanted, allowed)
-
-    def _make_hits(
-        self,
-        rows: Sequence[int],
-        scores: Floats,
-        query: Query,
-        wanted: int,
-        allowed: Allowed | None,
-    ) -> tuple[Hit, ...]:
         passages = [self.passages_of(row, allowed) if wanted else [] for row in rows]
         every = np.array([row for some in passages for row in some], np.int64)
         scored = dict(zip(every.tolist(), self._score_passages(every, query).tolist(), strict=True))
