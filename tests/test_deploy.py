@@ -210,7 +210,7 @@ class TestUnits:
     def test_a_wrong_command_line_is_not_tried_again(self) -> None:
         service = _read_unit(SERVICE)["Service"]
         assert service["Restart"] == ["on-failure"]
-        assert service["RestartPreventExitStatus"] == ["2"]  # what Typer ends with
+        assert service["RestartPreventExitStatus"] == ["2"]  # a wrong setting, or command line
 
     def test_the_timer_starts_the_build(self) -> None:
         assert TIMER.stem == BUILD.stem

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Admission:
-    """Middleware, the outermost that may refuse.
+    """Middleware: the first that may refuse.
 
     A service that is asked ten times as much as it can do has to spend next to nothing on nine of
     ten requests: their bodies are not read, and they are logged once a second all together.

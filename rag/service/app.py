@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from anyio import to_thread
@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from index.errors import SnapshotError
+from index.errors import NonmunError, SnapshotError
 from index.report import Report
 from rag.service import docs, problems
 from rag.service.admission import Admission
@@ -51,6 +51,9 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # A worker that takes the place of another was forked from what was loaded at the start.
+        with suppress(NonmunError):
+            await to_thread.run_sync(live.refresh)
         live.watch()
         yield
         live.close()  # a build goes on, and is found by the next service
@@ -82,6 +85,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     if server.rate_limit:
         app.add_middleware(Rates, rate=server.rate_limit, metrics=metrics)
     app.add_middleware(Keys, settings=server, metrics=metrics)
+    app.add_middleware(Admission, work=work, metrics=metrics)
     if server.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -91,8 +95,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
             expose_headers=_SHOWN,
         )
     # Around what answers unexpected errors too, which no middleware is that is added.
-    _enclose(app, lambda inner: SecurityHeaders(Admission(inner, work, metrics)))
-    _enclose(app, lambda inner: Requests(inner, metrics, tracing))
+    _enclose(app, lambda inner: Requests(SecurityHeaders(inner), metrics, tracing))
     return app
 
 

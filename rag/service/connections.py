@@ -7,14 +7,22 @@ never reads, or only connects, is cut off.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from rag.service.observing.metrics import Refusal
+
 MAX_HEAD = 32_768  # bytes of a request's first line and headers
 MAX_HEADERS = 100
+LEAST_READ = 1_000  # bytes of a reply a second, where it does not fit the buffers
 _RETRY_AFTER = 1
+_REASONS = {
+    HTTPStatus.SERVICE_UNAVAILABLE: Refusal.TOO_MANY_CONNECTIONS,
+    HTTPStatus.REQUEST_TIMEOUT: Refusal.TOO_SLOW,
+}
 
 
 class Connections:
@@ -26,10 +34,11 @@ class Connections:
         Args:
             most: How many may be open.
             idle_s: How long one may take for the head of a request, beginning where it is
-                opened or the last request ended; and how long it may take nothing of a reply.
+                opened or the last request ended; and how long it may read next to nothing.
         """
         self.most = most
         self.idle_s = idle_s
+        self.on_refusal: Callable[[Refusal], None] = lambda _: None
         self._idle: dict[Connection, None] = {}
 
     def wait(self, connection: Connection) -> None:
@@ -63,6 +72,7 @@ class Connection(HttpToolsProtocol):
         self._refusal: HTTPStatus | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._unread = 0  # bytes of the reply that wait to be sent
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it on, or refuse it where all others are at work."""
@@ -132,13 +142,12 @@ class Connection(HttpToolsProtocol):
         self._refuse(self._refusal or HTTPStatus.BAD_REQUEST, msg)
 
     def pause_writing(self) -> None:
-        """The client reads nothing."""
+        """The client reads more slowly than the reply comes."""
         super().pause_writing()
-        self._stop(self._write_timer)
-        self._write_timer = self.loop.call_later(self.limits.idle_s, self.transport.abort)
+        self._await_reading()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """It has read on."""
         self._stop(self._write_timer)
         self._write_timer = None
         super().resume_writing()
@@ -150,6 +159,19 @@ class Connection(HttpToolsProtocol):
         else:
             self._close()
 
+    def _await_reading(self) -> None:
+        self._stop(self._write_timer)
+        self._unread = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(self.limits.idle_s, self._check_reading)
+
+    def _check_reading(self) -> None:
+        read = self._unread - self.transport.get_write_buffer_size()
+        if read < LEAST_READ * self.limits.idle_s:
+            self.limits.on_refusal(Refusal.TOO_SLOW)
+            self.transport.abort()
+        else:
+            self._await_reading()
+
     def _await_head(self) -> None:
         self._stop(self._head_timer)
         self._head_timer = self.loop.call_later(self.limits.idle_s, self.cut)
@@ -157,6 +179,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Say why, and close; there is no request that the app could answer."""
+        self.limits.on_refusal(_REASONS.get(status, Refusal.NO_REQUEST))
         body = reason.encode()
         head = [
             STATUS_LINE[status],

@@ -45,6 +45,7 @@ class BodyLimit:
                 async with asyncio.timeout(self._seconds):
                     refused = await self._read(receive, messages)
             except TimeoutError:
+                self._metrics.refused(Refusal.TOO_SLOW)
                 detail = f"the body did not come within {self._seconds:g} s"
                 refused = _closing(HTTPStatus.REQUEST_TIMEOUT, detail)
         if refused is not None:

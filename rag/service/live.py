@@ -123,7 +123,10 @@ class Live:
 
     def watch(self) -> None:
         """Refresh four times a second, in a thread of its own, until `close`."""
-        threading.Thread(target=self._watch, name="watch-live", daemon=True).start()
+        self._stop = threading.Event()
+        threading.Thread(
+            target=self._watch, args=(self._stop,), name="watch-live", daemon=True
+        ).start()
 
     def close(self) -> None:
         """Stop watching."""
@@ -146,10 +149,10 @@ class Live:
                     log.error("what is forgotten is as it was: %s", error)
         return self._forgotten
 
-    def _watch(self) -> None:
+    def _watch(self, stop: threading.Event) -> None:
         failed: tuple[object, ...] | None = None
         again = 0.0
-        while not self._stop.wait(WATCH_SECONDS):
+        while not stop.wait(WATCH_SECONDS):
             version: tuple[object, ...] = ()
             try:
                 with suppress(SnapshotError):  # then it is tried again after a while

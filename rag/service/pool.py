@@ -152,8 +152,7 @@ class Pool:
         self._ready: deque[Job[Any]] = deque()
         self._preparing = 0
         self._busy = 0
-        self._started = False
-        self._stopped = False
+        self._stopping: threading.Event | None = None  # that of the threads there are
         self._seconds = 0.02  # that a job takes; learned as they end
 
     @property
@@ -235,25 +234,27 @@ class Pool:
                     jobs.remove(job)
 
     def stop(self) -> None:
-        """Let the threads end when they have done what they are at."""
+        """Let the threads end when nothing waits; another job would start others."""
         with self._lock:
-            self._stopped = True
+            if self._stopping is not None:
+                self._stopping.set()
+            self._stopping = None
             self._work_there.notify_all()
             self._texts_there.notify_all()
 
     def _start(self) -> None:
         """Start the threads with the first job: a process that is forked has none of them yet."""
-        if self._started:
+        if self._stopping is not None:
             return
-        self._started = True
+        self._stopping = threading.Event()
         threads = [(f"{self._name}-{number}", self._run) for number in range(self._count)]
         if self._prepare is not None:
             threads.append((f"{self._name}-ahead", self._run_ahead))
         for name, target in threads:
-            threading.Thread(target=target, name=name, daemon=True).start()
+            threading.Thread(target=target, args=(self._stopping,), name=name, daemon=True).start()
 
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
+    def _run(self, stopping: threading.Event) -> None:
+        while (job := self._next(stopping)) is not None:
             begun = time.monotonic()
             if self._observer:
                 self._observer.queue_left(begun - job.asked)
@@ -263,30 +264,30 @@ class Pool:
                 self._busy -= 1
                 self._seconds = _KEPT * self._seconds + (1 - _KEPT) * taken
 
-    def _next(self) -> Job[Any] | None:
+    def _next(self, stopping: threading.Event) -> Job[Any] | None:
         """A job to do; `None` when the pool is stopped."""
         with self._lock:
             while not (self._ready or self._waiting):
-                if self._stopped:
+                if stopping.is_set():
                     return None
                 self._work_there.wait()
             self._busy += 1
             # One that is not prepared yet is better done than waited for.
             return (self._ready or self._waiting).popleft()
 
-    def _run_ahead(self) -> None:
-        while (jobs := self._next_texts()) is not None:
+    def _run_ahead(self, stopping: threading.Event) -> None:
+        while (jobs := self._next_texts(stopping)) is not None:
             self._prepare_all(jobs)
             with self._lock:
                 self._preparing = 0
                 self._ready.extend(job for job in jobs if not job.abandoned)
                 self._work_there.notify(len(jobs))
 
-    def _next_texts(self) -> list[Job[Any]] | None:
+    def _next_texts(self, stopping: threading.Event) -> list[Job[Any]] | None:
         """Jobs to prepare; `None` when the pool is stopped."""
         with self._lock:
             while not self._waiting:
-                if self._stopped:
+                if stopping.is_set():
                     return None
                 self._texts_there.wait()
             if len(self._waiting) < self._batch and self._batch_wait:

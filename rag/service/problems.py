@@ -77,6 +77,11 @@ def problem_of(error: Exception) -> Problem:
     return _problem(status, str(error))
 
 
+def discreet(text: str, folder: Path) -> str:
+    """A text without where the data folder is: that is nobody's business."""
+    return text.replace(f"{folder}{os.sep}", "").replace(str(folder), "the data folder")
+
+
 def _problem(status: int, detail: str, errors: list[Refusal] | None = None) -> Problem:
     title = HTTPStatus(status).phrase
     return Problem(title=title, status=status, detail=detail, errors=errors or [])
@@ -91,7 +96,7 @@ def install(
         app: The service.
         metrics: Told what is refused.
         allowed: The methods that a path has.
-        folder: The data folder; what it is called is nobody's business.
+        folder: The data folder.
     """
 
     @app.exception_handler(RequestValidationError)
@@ -119,7 +124,7 @@ def install(
         told = problem_of(error)
         if told.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return await unexpected(request, error)
-        return problem(told.status, told.detail.replace(f"{folder}{os.sep}", ""))
+        return problem(told.status, discreet(told.detail, folder))
 
     @app.exception_handler(FullError)
     async def full(request: Request, error: FullError) -> JSONResponse:

@@ -8,7 +8,8 @@ from index.errors import NonmunError
 from rag.errors import LegsFailedError
 from rag.legs import Status
 from rag.service.live import Live
-from rag.service.pool import Pool
+from rag.service.pool import LateError, Pool
+from rag.service.problems import discreet
 from rag.service.schemas import Health
 
 _SECONDS = 5.0  # to find it out
@@ -30,9 +31,11 @@ class Readiness:
 
         Raises:
             NonmunError: A search does not work; it says why.
-            LateError: It takes too long to find out.
         """
-        found = await self._pool.run(lambda _: self._find(), _SECONDS)
+        try:
+            found = await self._pool.run(lambda _: self._find(), _SECONDS)
+        except LateError:
+            raise LegsFailedError(f"a search takes longer than {_SECONDS:g} s") from None
         if isinstance(found, NonmunError):
             raise found
         return found
@@ -59,4 +62,5 @@ class Readiness:
         if failed:
             raise LegsFailedError(f"legs that failed: {', '.join(failed)}")
         version = searcher.snapshot.version
-        return Health(status="ready", index_version=version, trouble=live.trouble)
+        trouble = live.trouble and discreet(live.trouble, live.store.folder)
+        return Health(status="ready", index_version=version, trouble=trouble)

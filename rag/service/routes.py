@@ -165,7 +165,8 @@ async def post_similar(asked: schemas.SimilarRequest, turn: Turned) -> Response:
         )
         return replies.similar_reply(found, searcher.snapshot.version, clock.ms())
 
-    return await turn.search("similar", asked, asked.text, look)
+    # A text may be an abstract: what a search for it would need is not needed here.
+    return await turn.search("similar", asked, None, look)
 
 
 @v1.get(

@@ -19,7 +19,8 @@ from rag.service.app import create_app
 from rag.service.connections import limited
 from rag.service.live import Live
 from rag.service.observing import set_up_logging
-from rag.settings import Settings
+from rag.service.work import Work
+from rag.settings import ServerGroup, Settings
 
 
 def run(settings: Settings, taken: socket.socket, on_ready: Callable[[Searcher], None]) -> None:
@@ -35,31 +36,37 @@ def run(settings: Settings, taken: socket.socket, on_ready: Callable[[Searcher],
     """
     set_up_logging(settings.server.log_format)
     store = Store(settings.data)
-    if settings.server.workers == 1:
-        live = _opened(store, settings)
+    server = settings.server
+    connection = limited(server.connections, server.idle_s)
+    options = {**_options(server), "http": connection}
+
+    def load(live: Live) -> FastAPI:
         app = create_app(live, settings)
+        work: Work = app.state.work
+        connection.limits.on_refusal = work.metrics.refused
+        return app
+
+    if server.workers == 1:
+        live = _opened(store, settings)
+        app = load(live)
         on_ready(live.searcher)
-        uvicorn.Server(uvicorn.Config(app, **_options(settings))).run(sockets=[taken])
+        uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[taken])
         return
     from rag.service.workers import run_workers
 
     snapshot = store.open_best().snapshot
     if _can_fork(snapshot, settings):
         live = _opened(store, settings)
-        app = create_app(live, settings)
+        app = load(live)
         on_ready(live.searcher)
         del snapshot
         gc.collect()
         gc.freeze()  # what is never looked at is never copied
-        run_workers(lambda: app, settings.server, taken, _options(settings), preload=True)
+        run_workers(lambda: app, server, taken, options, preload=True)
         return
     on_ready(Searcher(snapshot, settings.search))
     del snapshot
-
-    def load() -> FastAPI:
-        return create_app(_opened(Store(settings.data), settings), settings)
-
-    run_workers(load, settings.server, taken, _options(settings), preload=False)
+    run_workers(lambda: load(_opened(store, settings)), server, taken, options, preload=False)
 
 
 def _opened(store: Store, settings: Settings) -> Live:
@@ -80,11 +87,9 @@ def _can_fork(snapshot: Snapshot, settings: Settings) -> bool:
     return universal and not settings.rerank.model
 
 
-def _options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is told."""
-    server = settings.server
+def _options(server: ServerGroup) -> dict[str, Any]:
+    """What uvicorn is told, but for its connections."""
     return {
-        "http": limited(server.connections, server.idle_s),
         "ws": "none",
         "lifespan": "on",
         "log_config": None,

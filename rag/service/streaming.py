@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi.sse import EventSourceResponse, format_sse_event
@@ -18,7 +19,7 @@ from rag.citing import Said
 from rag.clock import Clock
 from rag.search import Searcher
 from rag.service.pool import Job, LateError, LeftError, Pool
-from rag.service.problems import problem_of
+from rag.service.problems import discreet, problem_of
 from rag.service.work import Turn, leaving
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ async def stream(turn: Turn, question: str, ask: Ask, show: Show) -> EventSource
                 yield event
         # The status is sent already.
         except Exception as error:
-            yield _broken(error)
+            yield _broken(error, turn.work.live.store.folder)
 
     return _Reply(send(), pool, job)
 
@@ -144,9 +145,10 @@ async def _unless_left(turn: Turn, taking: Coroutine[Any, Any, T]) -> T:
             task.cancel()
 
 
-def _broken(error: Exception) -> bytes:
+def _broken(error: Exception, folder: Path) -> bytes:
     told = problem_of(error)
     if told.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("an answer broke off", exc_info=error)
+    told.detail = discreet(told.detail, folder)
     body = json.dumps(told.model_dump(), ensure_ascii=False)
     return format_sse_event(event="error", data_str=body)

@@ -121,7 +121,7 @@ class ServerGroup(Group):
     @classmethod
     def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
         for one in proxies:
-            ipaddress.ip_network(one, strict=False)
+            ipaddress.ip_network(one)
         return proxies
 
     @model_validator(mode="after")
@@ -131,11 +131,17 @@ class ServerGroup(Group):
         return self
 
     def check_reach(self) -> None:
-        """Make sure that who can reach the service is meant to.
+        """Make sure that who can reach the service is meant to, and that somebody can.
 
         Raises:
-            SettingsError: Other machines can, there are no keys, and nobody said that it is meant.
+            SettingsError: Other machines can, there are no keys, and nobody said that it is meant;
+                or nobody may ask.
         """
+        if self.anonymous is False and not self.has_keys:
+            raise SettingsError(
+                "server.anonymous is false and there is no key: nobody could ask; make one with"
+                " `nonmun key NAME`"
+            )
         if self.anonymous is None and not self.is_loopback and not self.has_keys:
             raise SettingsError(
                 f"others can reach {self.host}, and there is no key to show: make one with"

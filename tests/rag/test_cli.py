@@ -259,7 +259,7 @@ class TestMistakes:
             (["search"], 2, "Missing argument"),
             (["search", "q", "--top-k", "0"], 2, "--top-k"),
             (["search", "q", "--since", "soon"], 2, "soon"),
-            (["search", "q", "--profile", "nowhere.yaml"], 1, "no such profile: nowhere.yaml"),
+            (["search", "q", "--profile", "nowhere.yaml"], 2, "no such profile: nowhere.yaml"),
             (["serve", "--port", "70000"], 2, "--port"),
             (["nothing"], 2, "No such command"),
             (["search", "q", "--nothing"], 2, "No such option"),

@@ -452,7 +452,7 @@ class TestKey:
             assert [seen.headers["Authorization"] for seen in fake.seen] == [f"Bearer {KEY}"] * 2
         assert KEY not in repr(settings) + str(settings) + settings.model_dump_json()
         assert KEY not in repr(settings.generate.settings())
-        assert KEY not in repr(app.state.composer)
+        assert KEY not in repr(app.state.work.composer)
         assert KEY not in caplog.text + "".join(map(str, capsys.readouterr()))
 
     def test_the_command_does_not_print_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -139,6 +140,22 @@ def test_one_that_reads_nothing_is_cut_off(service: Service) -> None:
             pass
     _still_answers(service)
     assert service.memory() < before + 50
+
+
+def test_what_was_cut_off_is_counted(service: Service) -> None:
+    with _connect(service) as odd:
+        odd.sendall(b"no request\r\n\r\n")
+        _rest(odd)
+    with _connect(service) as slow:
+        slow.sendall(b"GET / HT")
+        assert _status(_rest(slow)) == 408
+    with _connect(service) as asking:
+        asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        told = _rest(asking).decode()
+    for reason in ("no_request", "too_slow"):
+        found = re.search(rf'nonmun_refused_total\{{reason="{reason}"\}} (\S+)', told)
+        assert found
+        assert float(found.group(1)) >= 1
 
 
 def test_two_requests_in_one_piece_are_both_answered(service: Service) -> None:

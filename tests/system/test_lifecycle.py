@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from index.build import build
+from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
+from index.settings import BuildSettings
 from index.store import Store
 from tests.services import COMMAND, Service
 
 
-def _refused(*options: str, **variables: str) -> str:
+def _refused(*options: str, status: int = 1, **variables: str) -> str:
     """What `nonmun serve` says when it does not start: one line."""
     done = subprocess.run(
         [*COMMAND, "serve", *options],
@@ -30,7 +32,7 @@ def _refused(*options: str, **variables: str) -> str:
         timeout=60,
         env={**os.environ, "NONMUN_PROFILE": "", **variables},
     )
-    assert done.returncode == 1
+    assert done.returncode == status
     assert done.stdout == ""
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
@@ -52,7 +54,7 @@ def test_it_does_not_start_on_a_port_in_use(store: Store) -> None:
 
 
 def test_it_does_not_start_open_to_others_without_keys(store: Store) -> None:
-    said = _refused("--data", str(store.folder), "--host", "0.0.0.0", "--port", "0")
+    said = _refused("--data", str(store.folder), "--host", "0.0.0.0", "--port", "0", status=2)
     assert "nonmun key" in said
 
 
@@ -63,6 +65,8 @@ def test_it_does_not_start_open_to_others_without_keys(store: Store) -> None:
         ("TIMEOUT_S", "61", "max_timeout_s"),
         ("RATE_LIMIT", "often", "server.rate_limit"),
         ("PROXIES", '["everybody"]', "server.proxies"),
+        ("PROXIES", '["10.0.0.1/8"]', "server.proxies"),
+        ("ANONYMOUS", "false", "server.anonymous"),
         ("ORIGINS", '["*"]', "server.origins"),
         ("KEYS", '[{"name": "a", "sha256": "plain"}]', "server.keys"),
         ("LOG_FORMAT", "xml", "server.log_format"),
@@ -74,7 +78,8 @@ def test_it_does_not_start_with_a_wrong_setting(
     store: Store, name: str, value: str, named: str
 ) -> None:
     variables = {f"NONMUN_SERVER__{name}": value}
-    assert named in _refused("--data", str(store.folder), "--port", "0", **variables)
+    said = _refused("--data", str(store.folder), "--port", "0", status=2, **variables)
+    assert named in said
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -126,6 +131,23 @@ class TestStopping:
             service.process.send_signal(signal.SIGINT)
             assert service.process.wait(timeout=20) == 0
             assert "Traceback" not in service.log()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "statuses"), [("[]", [200, 429]), ('["127.0.0.1"]', [200, 200])]
+)
+def test_who_asks_for_somebody_else_is_believed_only_if_it_is_a_proxy_of_ours(
+    store: Store, proxies: str, statuses: list[int]
+) -> None:
+    limits = {"NONMUN_SERVER__RATE_LIMIT": "1/minute", "NONMUN_SERVER__PROXIES": proxies}
+    with Service(store.folder, **limits) as service:
+        found = []
+        for number in range(2):
+            connection = http.client.HTTPConnection(urlsplit(service.url).netloc, timeout=20)
+            address = {"X-Forwarded-For": f"203.0.113.{number}"}
+            connection.request("GET", "/v1/index", headers=address)
+            found.append(connection.getresponse().status)
+    assert found == statuses
 
 
 class TestWorkers:
@@ -228,3 +250,22 @@ def _own_memory(pid: int) -> float:
     """Megabytes that no other process shares."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     return sum(int(kb) for kb in re.findall(r"Private_\w+:\s+(\d+) kB", text)) / 1024
+
+
+@pytest.mark.slow
+def test_models_are_loaded_by_each_worker(samples: Path, tiny_model: Path, tmp_path: Path) -> None:
+    """The threads of torch are not there after a fork; who waits for them waits for ever."""
+    encoder = EncoderSettings(EncoderKind.SENTENCE_TRANSFORMERS, str(tiny_model))
+    own = Store(tmp_path / "data")
+    build([samples], own, BuildSettings(encoder, LateSettings(LateKind.OFF)))
+    with Service(own.folder, NONMUN_SERVER__WORKERS="2") as service:
+        threads = [threading.Thread(target=service.search, args=(f"모델 {n}",)) for n in range(12)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        found = service.search("강화 학습")
+        assert found["papers"]
+        assert found["legs"]["dense"] == "ok"
+        assert min(map(_own_memory, _both(service))) > 120
+        assert service.stop() == 0

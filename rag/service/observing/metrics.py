@@ -44,6 +44,9 @@ class Refusal(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    NO_REQUEST = "no_request"
     CLIENT_LEFT = "client_left"
 
 

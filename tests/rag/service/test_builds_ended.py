@@ -74,7 +74,7 @@ class TestCancel:
         client, name = encoding
         _problem(connect(shown=None).post(f"{BUILDS}/{name}/cancel"), 401)
         _problem(connect(shown="wrong").post(f"{BUILDS}/{name}/cancel"), 401)
-        _problem(connect(key=None).post(f"{BUILDS}/{name}/cancel"), 403)
+        _problem(connect(key=None, shown=None).post(f"{BUILDS}/{name}/cancel"), 403)
         assert client.get(f"{BUILDS}/{name}").json()["state"] == "running"
 
     def test_one_that_has_ended_is_refused_with_its_state(

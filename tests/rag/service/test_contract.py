@@ -357,7 +357,7 @@ class TestOddAddresses:
     def test_say_nothing_of_the_disk(self, client: TestClient, app: FastAPI) -> None:
         path = "/v1/index/versions/nope/activate"
         reply = client.post(path, headers=Caller.ADMIN.headers)
-        assert str(app.state.live.store.folder) not in reply.text
+        assert str(app.state.work.live.store.folder) not in reply.text
 
     @pytest.mark.parametrize("path", ["/healthz/", "/v1/index/", "/v1/search/", "/v1/papers"])
     def test_with_a_slash_too_many_or_few_lead_nowhere(self, client: TestClient, path: str) -> None:

@@ -9,11 +9,13 @@ import re
 import threading
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from index.build import build
 from index.store import Store
 from rag.errors import QueryError
 from rag.search import Searcher
@@ -282,6 +284,33 @@ class TestHeaders:
         policy = page_policy("<script>alert('Hello, world.');</script>")
         assert "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='" in policy
         assert "unsafe-inline" not in policy
+
+
+def test_a_script_in_a_title_or_a_passage_is_text_and_nothing_else(tmp_path: Path) -> None:
+    script = "<script>alert(1)</script>"
+    digest = tmp_path / "2024-05-01.md"
+    digest.write_text(
+        f"### [A {script} Title](https://arxiv.org/abs/2405.00001)\n\n"
+        f"- **What's New**: 강화 학습을 다룬다. {script} 그리고 더 있다.\n",
+        encoding="utf-8",
+    )
+    own = Store(tmp_path / "data")
+    build([digest], own)
+    with guarded(own) as client:
+        for reply in (
+            client.post("/v1/search", json=QUERY),
+            client.post("/v1/ask", json={"question": "강화 학습은 무엇인가?", "stream": True}),
+            client.get("/v1/papers/2405.00001"),
+            client.get(f"/v1/papers/{script}"),
+        ):
+            assert "alert(1)" in reply.text
+            assert reply.headers["content-type"].split(";")[0] in (
+                "application/json",
+                "application/problem+json",
+                "text/event-stream",
+            )
+            assert reply.headers["x-content-type-options"] == "nosniff"
+            assert reply.headers["content-security-policy"] == NOTHING
 
 
 class TestOrigins:

@@ -163,8 +163,9 @@ class TestWhoCanReachIt:
     def test_others_without_keys(self, host: str) -> None:
         with pytest.raises(SettingsError, match=r"nonmun key NAME"):
             ServerGroup(host=host).check_reach()
-        for chosen in (True, False):
-            ServerGroup(host=host, anonymous=chosen).check_reach()
+        ServerGroup(host=host, anonymous=True).check_reach()
+        with pytest.raises(SettingsError, match="nobody could ask"):
+            ServerGroup(host=host, anonymous=False).check_reach()
         group = ServerGroup.model_validate({"host": host, "keys": KEYS})
         group.check_reach()
         assert not group.lets_anybody_search

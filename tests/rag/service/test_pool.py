@@ -288,7 +288,7 @@ class TestAhead:
         asyncio.run(check())
 
 
-def test_a_stopped_pool_lets_its_threads_end() -> None:
+def test_a_stopped_pool_lets_its_threads_end_and_can_begin_again() -> None:
     async def check() -> None:
         pool = Pool("stopping", 2, 5)
         await pool.run(lambda _: None, SOON)
@@ -296,6 +296,8 @@ def test_a_stopped_pool_lets_its_threads_end() -> None:
         await _until(
             lambda: not [one for one in threading.enumerate() if one.name.startswith("stopping")]
         )
+        assert await pool.run(lambda _: "again", SOON) == "again"
+        pool.stop()
 
     asyncio.run(check())
 
