@@ -1,6 +1,6 @@
 # make run    an index of the sample digests, served on 127.0.0.1:8000 (PORT=8001: another)
 # make test   format, lint, types, all tests
-# make bench  speed and memory, into docs/benchmarks.md
+# make bench  speed and memory, into docs/benchmarks.md (PEERS=1: beside those of others)
 # make quality  what is found and what each part adds, into docs/quality.md
 # make help   this
 
@@ -25,7 +25,7 @@ check: .venv/installed
 	$(bin)/mypy
 
 bench: .venv/installed
-	$(bin)/python -m benchmarks --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) --write docs/benchmarks.md
+	$(bin)/python -m benchmarks --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) $(if $(PEERS),--peers) --write docs/benchmarks.md
 
 quality: .venv/installed
 	$(bin)/python -m benchmarks.quality --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) --write docs/quality.md

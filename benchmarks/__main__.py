@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import building, encoder, lexical, process
+from benchmarks.load import page as load
+from benchmarks.peers import comparing, environment
 from benchmarks.table import machine
 from index.store import Store
 
@@ -18,16 +20,21 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="digests to measure on")
     parser.add_argument("--eval", type=Path, help="a folder of score.py and question files")
     parser.add_argument("--write", type=Path, help="the page to write; else it is printed")
+    parser.add_argument(
+        "--peers", action="store_true", help="others too; the first time 1.4 GB are installed"
+    )
     options = parser.parse_args()
+    if options.peers:
+        environment.install()
     with tempfile.TemporaryDirectory() as folder:
-        page = _page(options.corpus, options.eval, Path(folder))
+        page = _page(options.corpus, options.eval, Path(folder), options.peers)
     if options.write:
         options.write.write_text(page, encoding="utf-8")
     else:
         print(page)
 
 
-def _page(corpus: Path, evaluation: Path | None, folder: Path) -> str:
+def _page(corpus: Path, evaluation: Path | None, folder: Path, peers: bool) -> str:
     data = folder / "data"
     parts = [
         "# Benchmarks",
@@ -47,6 +54,9 @@ def _page(corpus: Path, evaluation: Path | None, folder: Path) -> str:
         "## A build beside the service",
         building.measure_service(corpus, folder / "before", queries),
     ]
+    parts += ["## Load", load.section(folder / "before", evaluation)]
+    if peers:
+        parts += ["## Peers", comparing.section(data, evaluation)]
     with process.running(data) as service:
         if evaluation:
             parts += ["## Questions", process.score(service, evaluation)]

@@ -102,7 +102,10 @@ def running(data: Path) -> Iterator[Service]:
     process = subprocess.Popen(
         [*_COMMAND, "serve", "--data", str(data), "--port", "0"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a line a request
         text=True,
+        # The same questions are asked again and again here, and a kept reply measures nothing.
+        env={**os.environ, "NONMUN_SERVER__CACHE_MB": "0"},
     )
     try:
         line = process.stdout.readline() if process.stdout else ""

@@ -81,7 +81,13 @@ def test_a_part_with_too_few_rows_is_named(
 ) -> None:
     harm(folder)
     seal(folder, read_manifest(folder))
-    with pytest.raises(SnapshotError, match=rf"{name} has \d+ rows, the manifest says \d+"):
+    # Offsets are compared with what they part before any rows are counted.
+    complaint = (
+        r"offsets should go from 0 to \d+"
+        if "offsets" in name or name == LAYOUT.papers
+        else (rf"{name} has \d+ rows, the manifest says \d+")
+    )
+    with pytest.raises(SnapshotError, match=complaint):
         Snapshot.open(folder)
 
 
