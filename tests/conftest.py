@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def readiness_looked_up_each_time() -> Iterator[None]:
     """Tests break what is served, and want to be told at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rag.service.ready.HOLDS_S", 0.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def asked_as_localhost() -> Iterator[None]:
+    """Clients of this machine need no key; `testserver` is the name of another."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = TestClient.__init__
+        local = partialmethod(made, base_url="http://localhost")
+        patch.setattr(TestClient, "__init__", local)
         yield
 
 

@@ -59,14 +59,14 @@ class CutOffError(ConnectionError):
 
 def get(path: str) -> bytes:
     """A GET request."""
-    return f"GET {path} HTTP/1.1\r\nhost: load\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
 
 
 def post(path: str, body: dict[str, Any]) -> bytes:
     """A POST request with a JSON body."""
     content = json.dumps(body, ensure_ascii=False).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: load\r\ncontent-type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         f"content-length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content

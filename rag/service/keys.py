@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
@@ -20,6 +22,7 @@ from rag.settings.server import Key, Scope, ServerGroup
 PREFIX = "nonmun_"
 OPEN = ("/", "/docs", "/openapi.json", "/healthz", "/readyz")  # what anybody may see
 _OPEN_BELOW = ("/docs/", "/static-offline-docs/")
+_PORT = re.compile(r":\d*$")
 _BEARER = {"WWW-Authenticate": "Bearer"}
 
 
@@ -66,18 +69,18 @@ class Keys:
         self._app = app
         self._keys: Sequence[Key] = known_keys(settings)
         self._metrics = metrics
-        free = frozenset({Scope.SEARCH}) if settings.lets_anybody_search else frozenset[Scope]()
-        self._anybody = Caller(None, free)
+        self._settings = settings
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Put the caller into the state of the request, or refuse."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        caller: Caller | None = self._anybody
+        headers = Headers(scope=scope)
+        caller: Caller | None = self._anybody(headers)
         open_to_all = is_open(scope["path"])
-        if not open_to_all:
-            caller = self._caller(Headers(scope=scope).get("authorization"))
+        if not open_to_all and (shown := headers.get("authorization")) is not None:
+            caller = self._caller(shown)
         if caller is not None and (open_to_all or caller.may(Scope.SEARCH)):
             state = scope.setdefault("state", {})
             state["caller"], state["key_name"] = caller, caller.name
@@ -85,13 +88,26 @@ class Keys:
             return
         self._metrics.refused(Refusal.UNAUTHORIZED)
         detail = "show a key as “Authorization: Bearer KEY”"
-        detail = "this key is not known here" if caller is None else detail
+        if caller is None:
+            detail = "this key is not known here"
+        elif self._settings.is_loopback and self._settings.anonymous is None:
+            detail += "; without one the service is asked as localhost, or server.anonymous is true"
         await problem(HTTPStatus.UNAUTHORIZED, detail, headers=_BEARER)(scope, receive, send)
 
-    def _caller(self, authorization: str | None) -> Caller | None:
+    def _anybody(self, headers: Headers) -> Caller:
+        """Who shows no key.
+
+        Where only this machine may search without one, the address has to be this machine's too:
+        a web page could have a name of its own lead here (DNS rebinding), and a proxy lets others
+        in.
+        """
+        free = self._settings.lets_anybody_search
+        if self._settings.anonymous is None:
+            free = free and is_local(headers.get("host", ""))
+        return Caller(None, frozenset({Scope.SEARCH} if free else ()))
+
+    def _caller(self, authorization: str) -> Caller | None:
         """Who shows what a header says; `None` where it is a key that nobody has."""
-        if authorization is None:
-            return self._anybody
         kind, _, shown = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
@@ -102,6 +118,17 @@ class Keys:
             if hmac.compare_digest(key.sha256, found):
                 caller = Caller(key.name, key.scopes)
         return caller
+
+
+def is_local(host: str) -> bool:
+    """Whether a `Host` header names this machine by what no other can be called."""
+    name = host.rpartition(":")[0] if _PORT.search(host) else host
+    if name.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def is_open(path: str) -> bool:

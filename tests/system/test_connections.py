@@ -17,7 +17,7 @@ from tests.services import Service
 IDLE_S = 1.0
 MOST = 20
 SEARCH = b'{"query": "a"}'
-HEAD = b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_one_that_says_nothing_is_closed(service: Service) -> None:
 
 def test_one_that_has_asked_and_then_says_nothing_is_closed(service: Service) -> None:
     with _connect(service) as kept:
-        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         begun = time.monotonic()
         assert _status(_rest(kept)) == 200
         assert IDLE_S * 0.9 < time.monotonic() - begun < IDLE_S + 2
@@ -150,7 +150,7 @@ def test_what_was_cut_off_is_counted(service: Service) -> None:
         slow.sendall(b"GET / HT")
         assert _status(_rest(slow)) == 408
     with _connect(service) as asking:
-        asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         told = _rest(asking).decode()
     for reason in ("no_request", "too_slow"):
         found = re.search(rf'nonmun_refused_total\{{reason="{reason}"\}} (\S+)', told)
@@ -167,7 +167,7 @@ def test_two_requests_in_one_piece_are_both_answered(service: Service) -> None:
 
 def test_a_request_that_follows_in_one_piece_has_the_same_limits(service: Service) -> None:
     with _connect(service) as both:
-        both.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nX: ")
+        both.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nX: ")
         try:
             for _ in range(100):
                 both.sendall(b"x" * 4_000)
@@ -198,7 +198,9 @@ def test_where_all_are_at_work_another_is_told_to_come_later(service: Service) -
         deadline = time.monotonic() + IDLE_S
         while True:
             with _connect(service) as another:
-                another.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                another.sendall(
+                    b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                )
                 reply = _rest(another)
             if _status(reply) == 503:
                 break

@@ -118,7 +118,9 @@ class TestStopping:
             assert parts.hostname
             assert parts.port
             with socket.create_connection((parts.hostname, parts.port)) as slow:
-                slow.sendall(b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+                slow.sendall(
+                    b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+                )
                 time.sleep(0.3)
                 begun = time.monotonic()
                 service.process.send_signal(signal.SIGTERM)

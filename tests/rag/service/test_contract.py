@@ -1,6 +1,6 @@
 """The OpenAPI document and the service say the same, whatever is asked.
 
-A few requests of every kind by default; thousands with `-m slow`.
+A few requests of every kind by default; thousands with `-m long`.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def app(store: Store, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     """A service of its own data and without sources, so that no request builds anything."""
     folder = tmp_path_factory.mktemp("contract") / "data"
     shutil.copytree(store.folder, folder)
-    settings = Settings.model_validate({"data": folder, "server": {"admin_key": KEY}})
+    settings = Settings.model_validate(
+        {"data": folder, "server": {"admin_key": KEY, "anonymous": True}}
+    )
     live = Live(Store(folder), settings)
     live.refresh()
     return create_app(live, settings)
@@ -204,7 +206,7 @@ class TestEveryRequest:
         assert run.asked >= 3
         assert not run.wrong, run.report()
 
-    @pytest.mark.slow
+    @pytest.mark.long
     def test_is_replied_to_as_documented_thousands_of_times(
         self, document: BaseSchema, operations: dict[str, Operation]
     ) -> None:

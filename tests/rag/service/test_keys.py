@@ -170,6 +170,35 @@ class TestWhoCanReachIt:
         group.check_reach()
         assert not group.lets_anybody_search
 
+    @pytest.mark.parametrize(
+        ("host", "local"),
+        [
+            ("localhost", True),
+            ("LOCALHOST:8000", True),
+            ("127.0.0.1:8000", True),
+            ("127.9.9.9", True),
+            ("[::1]:8000", True),
+            ("example.org", False),
+            ("localhost.example.org", False),
+            ("127.0.0.1.example.org:8000", False),
+            ("10.0.0.1", False),
+            ("evil:80@localhost", False),
+            ("", False),
+        ],
+    )
+    def test_a_name_that_leads_here_is_not_this_machine(
+        self, store: Store, host: str, local: bool
+    ) -> None:
+        """As a web page does whose name is made to lead to 127.0.0.1 (DNS rebinding)."""
+        headers = {"Host": host}
+        with guarded(store, keys=KEYS) as client:
+            assert client.get("/v1/index", headers=headers).status_code == (200 if local else 401)
+            with_key = headers | bearer(SEARCH_KEY)
+            assert client.get("/v1/index", headers=with_key).status_code == 200
+            assert client.get("/healthz", headers=headers).status_code == 200
+        with guarded(store, anonymous=True) as client:
+            assert client.get("/v1/index", headers=headers).status_code == 200
+
     def test_serve_refuses_with_one_line(self, store: Store) -> None:
         # CliRunner does not run `main`, which prints the line.
         done = CliRunner().invoke(
@@ -210,7 +239,10 @@ class TestMaking:
         assert all(len(key) >= 43 + len("nonmun_") for key in made)
 
     @pytest.mark.parametrize("admin", [False, True])
-    def test_what_is_printed_works(self, store: Store, tmp_path: Path, admin: bool) -> None:
+    def test_what_is_printed_works(
+        self, store: Store, tmp_path: Path, admin: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("NONMUN_PROFILE", "")  # load_settings sets it; this takes it back
         done = CliRunner().invoke(cli, ["key", "laptop", *["--admin"] * admin])
         assert done.exit_code == 0
         lines = done.stdout.splitlines()
