@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from functools import partialmethod
@@ -40,6 +41,17 @@ def readiness_looked_up_each_time() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rag.service.ready.HOLDS_S", 0.0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A service that a test starts logs to what is standard error then, and closed afterwards."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    yield
+    for one in [one for one in root.handlers if type(one) is logging.StreamHandler]:
+        if one not in before:
+            root.removeHandler(one)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,7 +35,10 @@ class _Alone:
     def __init__(self) -> None:
         self._kiwi = Kiwi(num_workers=0, load_multi_dict=False, load_typo_dict=False)
 
-    def tokenize(self, texts: Sequence[str]) -> list[Any]:
+    def tokenize(self, texts: str | Sequence[str]) -> list[Any]:
+        if isinstance(texts, str):
+            tokens: list[Any] = self._kiwi.tokenize(texts)
+            return tokens
         return [self._kiwi.tokenize(text) for text in texts]
 
 

@@ -377,7 +377,7 @@ from rag.settings import Settings
 settings = Settings(data=Path(sys.argv[1]))
 live = Live(Store(settings.data), settings)
 live.refresh()
-client = TestClient(create_app(live, settings))
+client = TestClient(create_app(live, settings), base_url="http://localhost")
 for question in sys.argv[2:]:
     print(client.post("/v1/ask", json={"question": question}).text)
 """
