@@ -229,9 +229,10 @@ class TestAhead:
         assert prepared == []
 
     def test_an_idle_thread_does_not_wait_for_what_is_prepared(self, gate: Gate) -> None:
-        let = threading.Event()
+        let, preparing = threading.Event(), threading.Event()
 
         def prepare(texts: Sequence[str]) -> None:
+            preparing.set()
             let.wait(SOON)
 
         async def check() -> None:
@@ -239,7 +240,7 @@ class TestAhead:
             first = asyncio.create_task(pool.run(gate.work("first"), SOON, "a"))
             await asyncio.to_thread(gate.begun.acquire)
             held = asyncio.create_task(pool.run(gate.work("held"), SOON, "b"))
-            await asyncio.sleep(0.05)
+            assert await asyncio.to_thread(preparing.wait, SOON)
             other = asyncio.create_task(pool.run(gate.work("other"), SOON, "c"))
             gate.let.set()
             assert await first == "first"
