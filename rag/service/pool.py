@@ -220,6 +220,7 @@ class Pool:
             else:
                 self._waiting.append(job)
                 self._texts_there.notify()
+                self._work_there.notify()  # one may have become idle beside what is prepared
         return job
 
     def abandon(self, job: Job[Any]) -> None:

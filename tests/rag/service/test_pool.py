@@ -245,6 +245,8 @@ class TestAhead:
             gate.let.set()
             assert await first == "first"
             assert await other == "other"
+            # Nor where it was idle already when somebody came.
+            assert await pool.run(gate.work("later"), SOON, "d") == "later"
             assert not held.done()
             let.set()
             assert await held == "held"
