@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_PATIENCE_S = 0.05  # with what is prepared, before an idle thread looks for something else
 _KEPT = 0.9  # of what was known of how long a job takes, when another has ended
 
 
@@ -220,7 +221,6 @@ class Pool:
             else:
                 self._waiting.append(job)
                 self._texts_there.notify()
-                self._work_there.notify()  # one may have become idle beside what is prepared
         return job
 
     def abandon(self, job: Job[Any]) -> None:
@@ -271,7 +271,8 @@ class Pool:
             while not (self._ready or self._waiting):
                 if stopping.is_set():
                     return None
-                self._work_there.wait()
+                # To be woken by every one that waits would leave nothing to prepare together.
+                self._work_there.wait(_PATIENCE_S if self._preparing else None)
             self._busy += 1
             # One that is not prepared yet is better done than waited for.
             return (self._ready or self._waiting).popleft()
