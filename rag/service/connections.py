@@ -26,7 +26,11 @@ _REASONS = {
 
 
 class Connections:
-    """The connections of a process that have no request under way, oldest first."""
+    """The connections of a process that have no request under way.
+
+    Where there are too many, those on which nothing was ever asked go first: a crowd that only
+    connects drives out itself, and none of the clients that were served before it.
+    """
 
     def __init__(self, most: int, idle_s: float) -> None:
         """Limit connections.
@@ -39,19 +43,26 @@ class Connections:
         self.most = most
         self.idle_s = idle_s
         self.on_refusal: Callable[[Refusal], None] = lambda _: None
+        # Both oldest first.
+        self._never_asked: dict[Connection, None] = {}
         self._idle: dict[Connection, None] = {}
 
     def wait(self, connection: Connection) -> None:
         """A connection has no request now."""
-        self._idle[connection] = None
+        (self._idle if connection.has_asked else self._never_asked)[connection] = None
 
     def forget(self, connection: Connection) -> None:
         """A connection has one, or is no more."""
+        self._never_asked.pop(connection, None)
         self._idle.pop(connection, None)
 
     def make_room(self) -> bool:
-        """Close the connection that has had no request for the longest; whether there was one."""
-        oldest = next(iter(self._idle), None)
+        """Close a connection that has no request; whether there was one.
+
+        It is the oldest of those on which nothing was ever asked, or else the one that has had no
+        request for the longest.
+        """
+        oldest = next(iter(self._never_asked or self._idle), None)
         if oldest is None:
             return False
         self.forget(oldest)
@@ -66,6 +77,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.has_asked = False  # whether the head of a request ever came whole
         self._begun = False  # whether the head of a request is being read
         self._fed = 0  # bytes, since it was begun before
         self._parsed = 0  # bytes of its headers
@@ -126,6 +138,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is here; what is to be done is."""
         self._begun = False
+        self.has_asked = True
         self._stop(self._head_timer)
         self._head_timer = None
         self.limits.forget(self)

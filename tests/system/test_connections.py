@@ -180,7 +180,7 @@ def test_a_request_that_follows_in_one_piece_has_the_same_limits(service: Servic
     _still_answers(service)
 
 
-def test_of_too_many_the_one_that_is_idle_the_longest_makes_room(service: Service) -> None:
+def test_of_too_many_that_never_asked_the_oldest_makes_room(service: Service) -> None:
     with ExitStack() as open_ones:
         idle = [open_ones.enter_context(_connect(service)) for _ in range(3 * MOST)]
         begun = time.monotonic()
@@ -188,6 +188,19 @@ def test_of_too_many_the_one_that_is_idle_the_longest_makes_room(service: Servic
         assert time.monotonic() - begun < IDLE_S
         assert _rest(idle[0]) == b""
         assert time.monotonic() - begun < IDLE_S  # at once, not when its time was over
+
+
+def test_a_crowd_that_never_asks_drives_out_nobody_who_has(service: Service) -> None:
+    healthy = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with ExitStack() as open_ones:
+        kept = open_ones.enter_context(_connect(service))
+        kept.sendall(healthy)
+        assert _status(kept.recv(1000)) == 200
+        # It has been idle for longer than any of these.
+        crowd = [open_ones.enter_context(_connect(service)) for _ in range(3 * MOST)]
+        assert _rest(crowd[0]) == b""
+        kept.sendall(healthy)
+        assert _status(kept.recv(1000)) == 200
 
 
 def test_where_all_are_at_work_another_is_told_to_come_later(service: Service) -> None:
