@@ -10,19 +10,30 @@ CORPUS ?= $(firstword $(wildcard ../shared/corpus/daily_papers) index/samples)
 EVAL ?= $(wildcard ../shared/eval)
 bin := .venv/bin
 
-.PHONY: run test check bench quality docs clean help
+.PHONY: run test check browser bench quality docs clean help
 
 run: .venv/installed
 	@test -e data/live || $(bin)/nonmun build index/samples --data data
 	@exec $(bin)/nonmun serve --data data --port $(PORT)
 
-test: .venv/installed check
+test: .venv/installed check browser
 	$(bin)/pytest -n 2 --dist worksteal
 
 check: .venv/installed
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
+
+# The tests of the page want a Chromium, and are skipped without one. Debian's is installed where
+# that needs no password.
+browser:
+	@for one in chromium chromium-browser google-chrome; do command -v $$one > /dev/null && exit 0; done; \
+	if test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+	  echo "Installing Chromium for the tests of the page."; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium > /dev/null; \
+	else \
+	  echo "No Chromium is installed: the tests of the page are skipped."; \
+	fi
 
 bench: .venv/installed
 	$(bin)/python -m benchmarks --corpus $(CORPUS) $(if $(EVAL),--eval $(EVAL)) $(if $(PEERS),--peers) --write docs/benchmarks.md

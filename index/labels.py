@@ -66,6 +66,11 @@ class Labels:
             raise ValueError(f"{pairs_file} has other rows or labels than {names_file.name}")
         return cls(saved.names, pairs, saved.rows)
 
+    def by_count(self) -> list[str]:
+        """The labels, those of the most rows first."""
+        counts = np.bincount(self._pairs[:, 1], minlength=len(self.names))
+        return [self.names[number] for number in np.argsort(-counts, kind="stable")]
+
     def rows_with(self, wanted: Callable[[str], bool]) -> Mask:
         """Which rows have a label that is wanted: (rows,)."""
         chosen = np.fromiter(map(wanted, self.names), np.bool_, len(self.names))

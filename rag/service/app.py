@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from index.errors import NonmunError, SnapshotError
 from index.report import Report
-from rag.service import docs, problems
+from rag.service import docs, page, problems
 from rag.service.admission import Admission
 from rag.service.builds import Builds
 from rag.service.headers import SecurityHeaders
@@ -80,6 +80,8 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     docs.install(app)
     app.include_router(v1)
     app.include_router(operations)
+    page.read_page()  # what is missing is told now, not to the first who asks
+    app.include_router(page.router)
     # From the inside: what is refused early costs little.
     app.add_middleware(BodyLimit, seconds=server.idle_s, metrics=metrics)
     if server.rate_limit:

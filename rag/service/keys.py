@@ -21,7 +21,7 @@ from rag.settings.server import Key, Scope, ServerGroup
 
 PREFIX = "nonmun_"
 OPEN = ("/", "/docs", "/openapi.json", "/healthz", "/readyz")  # what anybody may see
-_OPEN_BELOW = ("/docs/", "/static-offline-docs/")
+_OPEN_BELOW = ("/docs/", "/static-offline-docs/", "/page/")
 _PORT = re.compile(r":\d*$")
 _BEARER = {"WWW-Authenticate": "Bearer"}
 

@@ -11,9 +11,11 @@ from index.forgotten import DenyList
 from rag.answer import Asked, Looked
 from rag.citing import Said
 from rag.doubts import Doubted
-from rag.search import Found, Hit
+from rag.search import Found, Hit, Searcher
 from rag.service import schemas
 from rag.similar import Similar
+
+_SECTIONS = 50  # digests that name their sections as they like could have thousands
 
 
 def paper_fields(paper: papers.Paper) -> dict[str, Any]:
@@ -107,6 +109,22 @@ def similar_reply(similar: Similar, version: str, took_ms: float) -> schemas.Sim
         legs=similar.legs,
         index_version=version,
         took_ms=took_ms,
+    )
+
+
+def index_reply(
+    searcher: Searcher, versions: Iterable[store.Version], *, generates: bool
+) -> schemas.IndexReply:
+    """What is served, what can be asked of it, and what else is published."""
+    snapshot = searcher.snapshot
+    days = sorted(day for day in snapshot.dates.names if day)
+    return schemas.IndexReply(
+        index_version=snapshot.version,
+        versions=[version(one) for one in versions],
+        sections=snapshot.sections.by_count()[:_SECTIONS],
+        since=days[0] if days else None,
+        until=days[-1] if days else None,
+        generates=generates,
     )
 
 

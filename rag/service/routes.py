@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
@@ -18,7 +17,7 @@ from rag.clock import Clock
 from rag.doubts import findings_of
 from rag.errors import UnknownPaperError
 from rag.search import Searcher
-from rag.service import replies, schemas
+from rag.service import page, replies, schemas
 from rag.service.builds import Builds
 from rag.service.keys import Caller, known_keys
 from rag.service.live import Live
@@ -28,7 +27,7 @@ from rag.service.pool import Job
 from rag.service.problems import MEDIA_TYPE
 from rag.service.ready import Readiness
 from rag.service.streaming import Step, stream
-from rag.service.work import Turned
+from rag.service.work import Turned, Work
 from rag.settings import Settings
 from rag.settings.server import Scope as KeyScope
 from rag.similar import similar
@@ -204,15 +203,15 @@ async def get_paper(paper: str, turn: Turned) -> schemas.PaperReply:
     return await turn.take(turn.work.searching, read, turn.seconds())
 
 
-def _index(live: Live) -> schemas.IndexReply:
-    versions = [replies.version(one) for one in live.store.versions()]
-    return schemas.IndexReply(index_version=live.searcher.snapshot.version, versions=versions)
+def _index(work: Work) -> schemas.IndexReply:
+    versions = work.live.store.versions()
+    return replies.index_reply(work.live.searcher, versions, generates=work.composer is not None)
 
 
 @v1.get("/index", tags=["index"])
-async def get_index(live: Serving, turn: Turned) -> schemas.IndexReply:
+async def get_index(turn: Turned) -> schemas.IndexReply:
     """Tell which version is served and which are published."""
-    return await turn.operate(lambda: _index(live))
+    return await turn.operate(lambda: _index(turn.work))
 
 
 @v1.post(
@@ -227,7 +226,7 @@ async def post_activate(version: str, live: Serving, turn: Turned) -> schemas.In
     def activate() -> schemas.IndexReply:
         live.store.activate(version)
         live.refresh()
-        return _index(live)
+        return _index(turn.work)
 
     return await turn.operate(activate)
 
@@ -305,10 +304,7 @@ async def get_metrics(turn: Turned) -> Response:
     return Response(told.content, headers={"Content-Type": told.content_type})
 
 
-@operations.get("/", include_in_schema=False)
-async def get_root() -> RedirectResponse:
-    """Show what can be asked."""
-    return RedirectResponse("/docs")
+_ALL = (*v1.routes, *operations.routes, *page.router.routes)
 
 
 def allowed_methods(scope: Connection) -> list[str]:
@@ -316,7 +312,7 @@ def allowed_methods(scope: Connection) -> list[str]:
 
     Where several routes share a path, starlette names those of the first.
     """
-    routes = [one for one in (*v1.routes, *operations.routes) if isinstance(one, APIRoute)]
+    routes = [one for one in _ALL if isinstance(one, APIRoute)]
     fitting = [one for one in routes if one.matches(scope)[0] is not Match.NONE]
     return sorted({method for one in fitting for method in one.methods or ()})
 

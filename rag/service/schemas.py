@@ -315,6 +315,10 @@ class IndexReply(BaseModel):
 
     index_version: str
     versions: list[Version]
+    sections: list[str] = Field(description="To filter by, those of the most passages first")
+    since: dt.date | None = Field(description="The first day of a paper; null where none has one")
+    until: dt.date | None = Field(description="The last one")
+    generates: bool = Field(description="Whether a language model writes answers")
 
 
 class Health(BaseModel):
