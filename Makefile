@@ -10,7 +10,7 @@ CORPUS ?= $(firstword $(wildcard ../shared/corpus/daily_papers) index/samples)
 EVAL ?= $(wildcard ../shared/eval)
 bin := .venv/bin
 
-.PHONY: run test check browser bench quality docs clean help
+.PHONY: run test check browser bench quality docs pictures clean help
 
 run: .venv/installed
 	@test -e data/live || $(bin)/nonmun build index/samples --data data
@@ -43,6 +43,9 @@ quality: .venv/installed
 
 docs: .venv/installed
 	$(bin)/python docs/cli.py
+
+pictures: .venv/installed browser
+	$(bin)/python -m docs.screenshots
 
 clean:
 	rm -rf .venv data

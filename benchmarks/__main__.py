@@ -7,7 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks import building, encoder, lexical, process
+from benchmarks import browser, building, encoder, lexical, process
 from benchmarks.load import page as load
 from benchmarks.peers import comparing, environment
 from benchmarks.table import machine
@@ -50,6 +50,7 @@ def _page(corpus: Path, evaluation: Path | None, folder: Path, peers: bool) -> s
     with process.running(data) as service:
         parts += ["## Service", "One client, one request at a time."]
         parts.append(process.measure_service(service, queries))
+    parts += ["## Page", browser.section(data)]
     parts += [
         "## A build beside the service",
         building.measure_service(corpus, folder / "before", queries),
