@@ -12,6 +12,7 @@ export function answer(state) {
   const value = state.asked.value;
   if (!value) return nothing;
   const { legs = {}, answer: whole, said = [] } = value;
+  if (!value.papers?.length) return degraded(legs); // the filters let nothing through
   return html`
     ${degraded(legs)}
     <section class="answer ${whole?.kind ?? "writing"}" aria-labelledby="answer" aria-live="polite">
@@ -27,10 +28,12 @@ export function answer(state) {
   `;
 }
 
-/** @param {string} text */
+/**
+ * The refusal, in the question's language.
+ * @param {string} text
+ */
 const none = (text) => html`
-  <h2 id="answer">${say("none")}</h2>
-  ${text && text !== say("none") ? html`<p class="facts">${text}</p>` : nothing}
+  <h2 id="answer">${text || say("none")}</h2>
   <p>${say("noneMore")}</p>
 `;
 
