@@ -137,7 +137,7 @@ def serving(address: str, searcher: Searcher) -> None:
     print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")
     if newest:
         body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
-        print("Try:")
+        print("Open it in a browser, or try:")
         print(f"  curl -s {address}/v1/ask -H 'content-type: application/json' \\")
         print(f"    -d '{body}'")
     print(f"All requests: {address}/docs   Stop: Ctrl-C", flush=True)
