@@ -138,11 +138,11 @@ class TestBodies:
 
     def test_a_body_of_very_many_fields(self, client: TestClient) -> None:
         body = {"query": "a", **{f"f{n}": n for n in range(50_000)}}
-        begun = time.monotonic()
+        begun = time.process_time()  # whatever else the machine does
         reply = client.post("/v1/search", json=body)
         assert reply.status_code == 422
         assert len(reply.content) < 100_000
-        assert time.monotonic() - begun < 2
+        assert time.process_time() - begun < 2
 
 
 class TestDeadlines:
