@@ -270,10 +270,11 @@ addEventListener("popstate", (event) => {
 // A link within the page changes the place, unless another tab is wanted.
 addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[data-go]") : null;
-  if (!(link instanceof HTMLAnchorElement) || event.button !== 0) return;
+  const address = link?.getAttribute("href"); // a bar of the timeline is a link in a drawing
+  if (!address || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  go(read(new URL(link.href).search));
+  go(read(new URL(address, document.baseURI).search));
 });
 
 addEventListener("keydown", (event) => onKey(event, state, root));

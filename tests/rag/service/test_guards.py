@@ -129,12 +129,12 @@ class TestBodies:
     @pytest.mark.parametrize("deep", [b"[", b'{"query":', b'{"filters":{"ids":['])
     def test_a_body_as_deep_as_it_is_long(self, client: TestClient, deep: bytes) -> None:
         body = deep * (MAX_BODY // len(deep))
-        begun = time.monotonic()
+        begun = time.process_time()
         reply = client.post(
             "/v1/search", content=body, headers={"content-type": "application/json"}
         )
         assert reply.status_code in (400, 422)
-        assert time.monotonic() - begun < 2
+        assert time.process_time() - begun < 2
 
     def test_a_body_of_very_many_fields(self, client: TestClient) -> None:
         body = {"query": "a", **{f"f{n}": n for n in range(50_000)}}
