@@ -35,6 +35,7 @@ from index.lexical import LatentSpace, Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
 from index.papers import Paper, Passage, paper_id
 from index.passages import make_passage
+from index.quality.duplicates import find_families
 from index.quality.findings import Flag, read_findings
 from index.records import Records
 from index.scoring import Moments
@@ -317,6 +318,29 @@ class Snapshot:
         mask[rows] = True
         return mask
 
+    @cached_property
+    def centres(self) -> Floats:
+        """What each paper is about as a whole: (papers, dimension), of length 1.
+
+        The mean of its title's vector and the mean of its passages', each of length 1. Computed
+        when it is first asked for: 20 ms and as many bytes as a passage a paper.
+        """
+        sums = np.zeros((len(self), self.vectors.vectors.shape[1]), np.float32)
+        filled = np.flatnonzero(np.diff(self._first))
+        if len(filled):
+            sums[filled] = np.add.reduceat(self.vectors.vectors, self._first[filled], axis=0)
+        return unit(sums) if self.titles is None else unit(unit(sums) + unit(self.titles))
+
+    @cached_property
+    def families(self) -> dict[int, int]:
+        """Of each paper whose summary is a copy, the first of all that share it: row to row.
+
+        Read from the papers that are flagged so, when it is first asked for.
+        """
+        rows = np.flatnonzero(self.flagged({Flag.DUPLICATE_SUMMARY})).tolist()
+        families = find_families([self.paper(row) for row in rows])
+        return {rows[place]: rows[family[0]] for family in families for place in family}
+
     def papers(self, like: Iterable[Paper] = ()) -> list[Paper]:
         """Read all papers, as the digests have them: without flags.
 
@@ -408,3 +432,10 @@ class Snapshot:
         for name, (found, wanted) in counted.items():
             if found != wanted:
                 raise ValueError(f"{name} has {found} rows, the manifest says {wanted}")
+
+
+def unit(vectors: Floats) -> Floats:
+    """Vectors brought to length 1, but for those that are all zeros."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    brought: Floats = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return brought

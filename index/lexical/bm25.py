@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import bm25s
@@ -93,6 +94,30 @@ class Bm25:
             return np.zeros(self.count, np.float32)
         scores: npt.NDArray[np.float32] = self._model.get_scores_from_ids(list(terms))
         return scores
+
+    def weighted(self, terms: Ints, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The score of every document, (documents,), each term's part times its weight.
+
+        Args:
+            terms: (terms,) each once.
+            weights: (terms,).
+        """
+        parts, starts = self._model.scores, self._model.scores["indptr"]
+        firsts, counts = starts[terms].astype(np.int64), self.frequencies[terms]
+        shifts = np.repeat(firsts - (np.cumsum(counts) - counts), counts)
+        places = shifts + np.arange(len(shifts))
+        scores = np.bincount(
+            parts["indices"][places],
+            parts["data"][places] * np.repeat(weights, counts),
+            minlength=self.count,
+        )
+        return scores.astype(np.float32)
+
+    @cached_property
+    def frequencies(self) -> Ints:
+        """How many documents have each term: (terms,)."""
+        counts: Ints = np.diff(self._model.scores["indptr"]).astype(np.int64)
+        return counts
 
     @property
     def count(self) -> int:

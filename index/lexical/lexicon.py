@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 NAMES_KEPT = 4096
+_COMMON = 0.3  # of all papers
+_FEW = 3  # papers; what so many say is not common yet, in however small a corpus
 
 _VOCABULARY = "vocabulary.json"
 _PAPERS = "papers"
@@ -158,6 +160,24 @@ class Lexicon:
     def score_passages(self, terms: Sequence[int]) -> Floats:
         """BM25 of every passage: (passages,)."""
         return self._passages.scores(terms)
+
+    def weigh_papers(self, terms: Ints, weights: Floats) -> Floats:
+        """BM25 of every paper, (papers,), where each term, given once, has a weight: (terms,)."""
+        return self._papers.weighted(terms, weights)
+
+    @cached_property
+    def telling(self) -> Floats:
+        """The rarity of each term that tells papers apart, and 0 for all others: (vocabulary,).
+
+        In a whole paper as a query, what a third of all papers say (방법, 성능), single letters
+        and syllables, and bare numbers add up to noise.
+        """
+        having, papers = self._papers.frequencies[: len(self._vocabulary)], self._papers.count
+        rarity = np.log1p((papers - having + 0.5) / (having + 0.5))
+        worded = (len(term) > 1 and not term[0].isdigit() for term in self._vocabulary)
+        common = having > max(_FEW, _COMMON * papers)
+        rarity[common | ~np.fromiter(worded, np.bool_, len(self._vocabulary))] = 0
+        return rarity.astype(np.float32)
 
     def rarity(self, term: str) -> float:
         """The inverse document frequency of a term among papers; highest where none has it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,35 @@ def find_duplicates(papers: Sequence[Paper]) -> list[Finding]:
     findings = [_whole(papers, letters, number, copy) for number, copy in copies.items()]
     findings += _equal_sections(papers, letters, set(copies))
     return in_order(findings, papers)
+
+
+def find_families(papers: Sequence[Paper]) -> list[list[int]]:
+    """Which papers have their summaries, or a section, from each other, directly or by others.
+
+    Args:
+        papers: Those that `find_duplicates` flagged, in any order.
+
+    Returns:
+        The places, ascending, of the papers of each family; a paper without kin is in none.
+    """
+    letters = read_letters(papers)
+    copies = _whole_copies(letters) | _partial_copies(letters)
+    pairs = [(number, copy.other) for number, copy in copies.items()]
+    pairs += [(a, b) for owners, _ in _section_groups(letters) for a, b in pairwise(owners)]
+    first = list(range(len(papers)))
+    for pair in pairs:
+        roots = sorted(_root(first, number) for number in pair)
+        first[roots[1]] = roots[0]
+    families: defaultdict[int, list[int]] = defaultdict(list)
+    for number in range(len(papers)):
+        families[_root(first, number)].append(number)
+    return [family for family in families.values() if len(family) > 1]
+
+
+def _root(first: list[int], number: int) -> int:
+    while first[number] != number:
+        first[number] = number = first[first[number]]
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +236,7 @@ def _equal_sections(
     papers: Sequence[Paper], letters: Letters, known: set[int]
 ) -> Iterator[Finding]:
     """Sections that are equal in two papers or more, of papers that are not flagged as a whole."""
-    bounds = letters.bounds
-    spans = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-    limit = _stock_limit(len(papers))
-    for rows in _groups(letters, spans):
-        owners = sorted({int(letters.papers[row]) for row in rows})
-        if not 1 < len(owners) <= limit:
-            continue
+    for owners, rows in _section_groups(letters):
         for row in rows:
             owner = int(letters.papers[row])
             if owner in known:
@@ -228,3 +252,14 @@ def _equal_sections(
                 0,
                 len(section.text),
             )
+
+
+def _section_groups(letters: Letters) -> Iterator[tuple[list[int], list[int]]]:
+    """Sections, by number, that are equal in two papers or more, and those papers, ascending."""
+    bounds = letters.bounds
+    spans = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+    limit = _stock_limit(len(letters.paper_bounds) - 1)
+    for rows in _groups(letters, spans):
+        owners = sorted({int(letters.papers[row]) for row in rows})
+        if 1 < len(owners) <= limit:
+            yield owners, rows

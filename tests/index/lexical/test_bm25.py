@@ -167,3 +167,19 @@ def test_scores_are_those_of_tantivy(monkeypatch: pytest.MonkeyPatch, seed: int)
         found = bm25.scores(query)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
         assert expected.any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weighted_terms_are_a_weighted_sum(seed: int) -> None:
+    documents, rng = random_documents(seed), np.random.default_rng(seed)
+    bm25 = Bm25.build(documents, 32)  # the last two terms are in none
+    terms = np.sort(rng.permutation(32)[:9])
+    weights = rng.random(9).astype(np.float32)
+    wanted = sum(
+        weight * lucene(documents, [term])
+        for term, weight in zip(terms.tolist(), weights.tolist(), strict=True)
+        if any(term in document for document in documents)
+    )
+    np.testing.assert_allclose(bm25.weighted(terms, weights), wanted, rtol=1e-5, atol=1e-6)
+    none = bm25.weighted(np.zeros(0, np.int64), np.zeros(0, np.float32))
+    assert none.tolist() == [0] * len(documents)

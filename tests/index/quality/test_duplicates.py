@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from index.papers import Paper
 from index.quality import Flag, find_duplicates
-from index.quality.duplicates import MIN_EQUAL, MIN_SHARE, STOCK_PAPERS
+from index.quality.duplicates import MIN_EQUAL, MIN_SHARE, STOCK_PAPERS, find_families
 from index.quality.findings import in_place
 from index.quality.shingles import SIZE, hash_shingles, read_letters
 from tests.index.quality.made import HOSTILE, corpus, own_text, paper
@@ -215,3 +215,30 @@ def test_a_text_that_all_papers_have_gives_few_pairs() -> None:
     assert find_duplicates(papers) == []
     few = [paper(n, f"{own_text(n % 90, 40)} {n}") for n in range(1_000)]
     assert len(find_duplicates(few)) == 1_000
+
+
+def test_papers_that_share_their_text_are_a_family() -> None:
+    whole, part, section = own_text(1, 20), own_text(2, 20), own_text(3)
+    papers = [
+        paper(1, whole),
+        paper(2, part, section),
+        paper(3, own_text(4)),
+        paper(4, whole),
+        paper(5, f"{part} {own_text(5, 20)}"),
+        paper(6, own_text(6, 20), section),
+        paper(7, whole),
+    ]
+    assert find_families(papers) == [[0, 3, 6], [1, 4, 5]]
+    assert find_families([papers[6], papers[2], papers[0]]) == [[0, 2]]
+    assert find_families([]) == []
+
+
+def test_families_are_what_the_findings_name() -> None:
+    papers = [*corpus(), *(paper(n, own_text(n % 4, 12), own_text(n)) for n in range(900, 912))]
+    named = {f.paper: f.evidence for f in find_duplicates(papers)}
+    flagged_ones = [one for one in papers if one.id in named]
+    families = [[flagged_ones[n].id for n in family] for family in find_families(flagged_ones)]
+    assert sorted(name for family in families for name in family) == sorted(named)
+    for family in families:
+        for name in family:
+            assert any(other in named[name] for other in family if other != name)
