@@ -29,3 +29,7 @@ class UnknownPaperError(NonmunError):
 
 class ForgetError(NonmunError):
     """Names that can't be forgotten, or that are not forgotten."""
+
+
+class ReadingListError(NonmunError):
+    """A reading list that can't be read, or names no paper that is here."""

@@ -19,7 +19,6 @@ from rag.citing import Answer, AnswerKind
 from rag.legs import Status
 from rag.search import Found, Hit, PassageHit, Searcher
 from rag.service import replies
-from rag.similar import Similar
 from rag.terminal import count, print_json
 
 _INDENT = 4
@@ -29,10 +28,10 @@ _TERM_RULE = "two papers or more have to give one with a translation or an acron
 def found(result: Found, version: str, took_ms: float, as_json: bool) -> None:
     """What a search found."""
     if as_json:
-        _print_reply(replies.search_reply(result, version, took_ms))
+        print_reply(replies.search_reply(result, version, took_ms))
         return
-    console = _console()
-    _legs(console, result.legs)
+    console = open_console()
+    print_legs(console, result.legs)
     if not result.hits:
         console.print("No paper passes the filters.")
     for number, hit in enumerate(result.hits, 1):
@@ -42,10 +41,10 @@ def found(result: Found, version: str, took_ms: float, as_json: bool) -> None:
 def asked(result: Asked, version: str, took_ms: float, as_json: bool) -> None:
     """What was answered."""
     if as_json:
-        _print_reply(replies.ask_reply(result, version, took_ms))
+        print_reply(replies.ask_reply(result, version, took_ms))
         return
-    console = _console()
-    _legs(console, result.found.legs)
+    console = open_console()
+    print_legs(console, result.found.legs)
     console.print(Text(result.answer.text, "bold"))
     titles = {hit.paper.id: hit.paper.title for hit in result.found.hits}
     for one in result.answer.citations:
@@ -60,7 +59,7 @@ def asked(result: Asked, version: str, took_ms: float, as_json: bool) -> None:
     console.print()
     console.print("Papers:" if result.answerable else "The nearest papers:")
     for number, hit in enumerate(result.found.hits, 1):
-        _numbered(console, number, hit)
+        print_numbered(console, number, hit)
 
 
 def _about(answer: Answer) -> Iterator[str]:
@@ -72,23 +71,6 @@ def _about(answer: Answer) -> Iterator[str]:
     if answer.unsupported:
         left_out = count(answer.unsupported, "generated sentence")
         yield f"{left_out} left out: the passages they cite don't say that"
-
-
-def similar(result: Similar, version: str, took_ms: float, as_json: bool) -> None:
-    """What papers are similar."""
-    if as_json:
-        _print_reply(replies.similar_reply(result, version, took_ms))
-        return
-    console = _console()
-    _legs(console, result.legs)
-    for number, one in enumerate(result.hits, 1):
-        _numbered(console, number, one.hit)
-        reasons = [", ".join(one.because.terms)] if one.because.terms else []
-        if one.because.authors:
-            reasons.append(f"authors: {', '.join(one.because.authors)}")
-        if reasons:
-            shared = Text(f"shares {'; '.join(reasons)}", "dim")
-            _hanging(console, shared)
 
 
 def terms(found: Sequence[Entry], top_k: int, known: int, version: str, as_json: bool) -> None:
@@ -110,7 +92,7 @@ def terms(found: Sequence[Entry], top_k: int, known: int, version: str, as_json:
     elif not found:
         print(f"The text has none of the {count(known, 'term')} of this version.")
     else:
-        _console().print(_terms_table(shown))
+        open_console().print(_terms_table(shown))
         if len(shown) < len(found):
             print(f"{len(shown):,} of {count(len(found), 'term')}; --top-k shows more.")
         else:
@@ -143,23 +125,24 @@ def serving(address: str, searcher: Searcher) -> None:
     print(f"All requests: {address}/docs   Stop: Ctrl-C", flush=True)
 
 
-def _console() -> Console:
+def open_console() -> Console:
+    """Where to print for people: as wide as the terminal; lines are not cut elsewhere."""
     width = shutil.get_terminal_size((100, 24)).columns
     return Console(width=width, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def _hit(console: Console, number: int, hit: Hit) -> None:
     """A paper with its best passage; the others in a line each."""
-    _numbered(console, number, hit)
-    _hanging(console, Text(hit.paper.url, "dim"))
+    print_numbered(console, number, hit)
+    print_hanging(console, Text(hit.paper.url, "dim"))
     for one in hit.passages[:1]:
-        _hanging(console, _passage(one))
+        print_hanging(console, _passage(one))
     for one in hit.passages[1:]:
         line = _passage(one)
         if console.is_terminal:
             line = Text(" ").join(line.split())
             line.truncate(console.width - _INDENT, overflow="fold")
-        _hanging(console, line)
+        print_hanging(console, line)
     console.print()
 
 
@@ -170,13 +153,13 @@ def _passage(hit: PassageHit) -> Text:
     return Text(f"[{hit.passage.section}] ", "cyan").append_text(text)
 
 
-def _numbered(console: Console, number: int, hit: Hit) -> None:
+def print_numbered(console: Console, number: int, hit: Hit) -> None:
     """The title with its number, then what is known of the paper."""
-    _hanging(console, Text(hit.paper.title, "bold"), f"{number}.")
-    _hanging(console, Text(_facts(hit), "dim"))
+    print_hanging(console, Text(hit.paper.title, "bold"), f"{number}.")
+    print_hanging(console, Text(_facts(hit), "dim"))
 
 
-def _hanging(console: Console, text: Text, lead: str = "") -> None:
+def print_hanging(console: Console, text: Text, lead: str = "") -> None:
     """Print a text with an indent: wrapped on a terminal, in lines as they are elsewhere."""
     width = console.width - _INDENT
     lines = text.wrap(console, width) if console.is_terminal else [text]
@@ -197,7 +180,8 @@ def _facts(hit: Hit) -> str:
     return f"{', '.join(facts)}{flags}"
 
 
-def _legs(console: Console, legs: dict[Leg, Status]) -> None:
+def print_legs(console: Console, legs: dict[Leg, Status]) -> None:
+    """Say which legs did not give scores, if any."""
     for status, what in (
         (Status.FAILED, "These legs failed"),
         (Status.SLOW, "These legs were too slow and were left out"),
@@ -207,5 +191,6 @@ def _legs(console: Console, legs: dict[Leg, Status]) -> None:
             console.print(Text(f"{what}: {', '.join(concerned)}", "red"))
 
 
-def _print_reply(reply: BaseModel) -> None:
+def print_reply(reply: BaseModel) -> None:
+    """Print what the HTTP service replies."""
     print_json(reply.model_dump(mode="json"))

@@ -16,7 +16,7 @@ from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
-from index.scoring import Allowed, Floats, Leg, Moments, Query, specificity
+from index.scoring import Allowed, Floats, Leg, Mask, Moments, Query, specificity
 from index.snapshot import Snapshot
 from index.spans import Span, tuples
 from index.stages import Stage, stage, staged
@@ -178,6 +178,14 @@ class Searcher:
         hits = (*hits[:first], *self._rerank(self.reranker, text, hits[first:], legs))
         hits = tuple(replace(hit, passages=hit.passages[:shown]) for hit in hits[:wanted])
         return Found(hits, query, legs)
+
+    def trusted(self) -> Mask:
+        """Which papers' texts may be taken after: (papers,), neither flagged nor forgotten."""
+        trusted = np.ones(len(self.snapshot), np.bool_)
+        trusted[self._flagged] = False
+        if self._forgotten is not None:
+            trusted &= ~self._forgotten
+        return trusted
 
     def penalise(self, scores: Floats) -> None:
         """Take off, in place, what doubts about their summaries cost papers: (papers,)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from rag.commands.options import (
     open_snapshot,
     settings_of,
 )
+
+if TYPE_CHECKING:
+    from rag.search import Searcher
 
 
 def search(
@@ -84,23 +87,61 @@ def similar(
     text: Annotated[
         str | None, typer.Option("--text", help="An abstract or notes to be like.")
     ] = None,
+    reading_list: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A reading list to be like: a paper a line, by its id or address; - is standard"
+            " input.",
+        ),
+    ] = None,
     top_k: TopK = None,
     since: Since = None,
     until: Until = None,
     min_votes: MinVotes = None,
     author: Author = None,
     section: Section = None,
+    diversity: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How different from each other the papers are to be."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find papers like these, unlike those."""
-    from rag import printing
+    """Find papers like these, unlike those.
+
+    With --from and --since yesterday it is mail for a cron job: the papers of that day or later
+    that are most like those on the list, and nothing at all where there are none. A line of the
+    list begins with the paper; what follows after a space, empty lines and lines that begin with #
+    are left out.
+    """
+    from rag import printing_similar as printing
     from rag.similar import similar as run_similar
 
     searcher, _ = open_searcher(data, profile)
     filters = filters_of(since, until, min_votes, author, section)
+    wanted = [*(ids or []), *(_listed(searcher, reading_list) if reading_list else ())]
     clock = Clock()
-    found = run_similar(searcher, ids or [], not_ids or [], text, top_k, filters)
-    printing.similar(found, searcher.snapshot.version, clock.ms(), as_json)
+    found = run_similar(searcher, wanted, not_ids or [], text, top_k, filters, diversity)
+    version = searcher.snapshot.version
+    if reading_list and not as_json:
+        printing.recommended(found, searcher)
+    else:
+        printing.similar(found, version, clock.ms(), as_json)
+
+
+def _listed(searcher: Searcher, path: Path) -> tuple[str, ...]:
+    """The papers of a reading list; those that are not here are told on standard error."""
+    from rag.printing_similar import unknown
+    from rag.reading_list import read_list
+
+    def id_of(name: str) -> str | None:
+        row = searcher.row_of(name)
+        return None if row is None else searcher.snapshot.ids[row]
+
+    found = read_list(path, id_of)
+    unknown(found, path)
+    return found.ids
 
 
 def terms(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rag.bounds import MAX_TOP_K
+from rag.days import DAYS, day_of
 
 if TYPE_CHECKING:
     from index.snapshot import Snapshot
@@ -27,13 +28,22 @@ Profile = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP service replies.")]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, max=MAX_TOP_K, help="How many papers.")]
+
+
+def _day(text: str) -> date:
+    try:
+        return day_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Since = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or later."),
+    date | None,
+    typer.Option(parser=_day, metavar="DAY", help=f"Papers of this day or later: {DAYS}."),
 ]
 Until = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Papers of this day or earlier."),
+    date | None,
+    typer.Option(parser=_day, metavar="DAY", help="Papers of this day or earlier."),
 ]
 MinVotes = Annotated[int | None, typer.Option(min=0, help="Papers with so many votes or more.")]
 Author = Annotated[list[str] | None, typer.Option(help="Papers by this author; may be repeated.")]
@@ -85,8 +95,8 @@ def open_snapshot(store: Store) -> Snapshot:
 
 
 def filters_of(
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
     min_votes: int | None,
     author: list[str] | None,
     section: list[str] | None,
@@ -94,7 +104,4 @@ def filters_of(
     """What the options ask of papers and passages."""
     from rag.filters import Filters
 
-    def day(moment: datetime | None) -> date | None:
-        return moment.date() if moment else None
-
-    return Filters(day(since), day(until), min_votes, tuple(author or ()), tuple(section or ()))
+    return Filters(since, until, min_votes, tuple(author or ()), tuple(section or ()))

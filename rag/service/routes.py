@@ -160,7 +160,13 @@ async def post_similar(asked: schemas.SimilarRequest, turn: Turned) -> Response:
 
     def look(searcher: Searcher, clock: Clock, job: Job[bytes]) -> schemas.SimilarReply:
         found = similar(
-            searcher, asked.ids, asked.not_ids, asked.text, asked.top_k, asked.filters.values()
+            searcher,
+            asked.ids,
+            asked.not_ids,
+            asked.text,
+            asked.top_k,
+            asked.filters.values(),
+            asked.diversity,
         )
         return replies.similar_reply(found, searcher.snapshot.version, clock.ms())
 
@@ -182,10 +188,11 @@ async def get_similar(
     """Find papers like one paper."""
 
     def look(searcher: Searcher, clock: Clock, job: Job[bytes]) -> schemas.SimilarReply:
-        found = similar(searcher, [paper], top_k=asked.top_k)
+        found = similar(searcher, [paper], top_k=asked.top_k, diversity=asked.diversity)
         return replies.similar_reply(found, searcher.snapshot.version, clock.ms())
 
-    return await turn.search(f"similar {asked.top_k}", paper, None, look)
+    kind = f"similar {asked.top_k} {asked.diversity}"
+    return await turn.search(kind, paper, None, look)
 
 
 @v1.get("/papers/{paper:path}", tags=["papers"], responses=NOT_FOUND)

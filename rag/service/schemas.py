@@ -20,17 +20,22 @@ from index.journal import BuildState
 from index.papers import MAX_VOTES, Source
 from index.quality import Flag
 from index.scoring import Leg
+from rag.because import Because
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 from rag.citing import Answer, Citation
 from rag.filters import Filters as FilterValues
 from rag.legs import Status
 from rag.search import has_word
-from rag.similar import Because
 
 MAX_QUERY = 2_000
 MAX_TEXT = 20_000
 MAX_LIST = 100
 TOP_K = "Papers in the reply; left out: as the service is set, usually 10"
+
+DIVERSITY = (
+    "How much a paper loses for likeness to those before it, 0 to 1;"
+    " left out: as the service is set, usually 0"
+)
 
 
 def _wordy(text: str) -> str:
@@ -60,6 +65,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
 TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K), BeforeValidator(_whole)]
 Passages = Annotated[int, Field(strict=True, ge=0, le=MAX_PASSAGES), BeforeValidator(_whole)]
+Diversity = Annotated[float, Field(strict=True, ge=0, le=1)]
 Votes = Annotated[int, Field(strict=True, ge=0, le=MAX_VOTES), BeforeValidator(_whole)]
 Day = Annotated[dt.date, BeforeValidator(_iso)]
 
@@ -119,17 +125,19 @@ class AskRequest(Request):
 class SimilarRequest(Request):
     """Papers to be like, and unlike."""
 
-    ids: Names = []
-    not_ids: Names = []
+    ids: Names = Field([], description="What is much like one of these is found")
+    not_ids: Names = Field([], description="None of these may be in `ids` too")
     text: Notes | None = Field(None, examples=["밀집 벡터로 문서를 찾는다"])
     top_k: TopK | None = Field(None, description=TOP_K)
     filters: Filters = Filters()
+    diversity: Diversity | None = Field(None, description=DIVERSITY)
 
 
 class SimilarQuery(Request):
     """How many papers like one."""
 
     top_k: int | None = Field(None, ge=1, le=MAX_TOP_K, description=TOP_K)
+    diversity: float | None = Field(None, ge=0, le=1, description=DIVERSITY)
 
 
 class PassageHit(BaseModel):

@@ -5,6 +5,7 @@ from rag.settings.groups import (
     GenerateGroup,
     RerankGroup,
     SearchGroup,
+    SimilarGroup,
     WeightsGroup,
 )
 from rag.settings.loading import Settings, load_settings
@@ -17,6 +18,7 @@ __all__ = [
     "SearchGroup",
     "ServerGroup",
     "Settings",
+    "SimilarGroup",
     "WeightsGroup",
     "load_settings",
 ]

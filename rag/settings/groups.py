@@ -98,13 +98,34 @@ class WeightsGroup(Group):
         return replace(learned, **self.model_dump(exclude_none=True))
 
 
+class SimilarGroup(Group):
+    """How similar papers are ranked; a leg whose weight is 0 is not run."""
+
+    lexical: float = Field(0.4, ge=0, le=100, description="Shared words, the rarer the more")
+    dense: float = Field(0.4, ge=0, le=100, description="Meaning of title and passages")
+    latent: float = Field(0.2, ge=0, le=100, description="Words that go together in this corpus")
+    feedback: float = Field(
+        1.0, ge=0, le=100, description="Likeness to the papers that come first, beside all above"
+    )
+    away: float = Field(
+        0.5, ge=0, le=100, description="Likeness to papers to stay away from, which is taken off"
+    )
+    diversity: float = Field(
+        0.0, ge=0, le=1, description="How much a paper loses for likeness to those before it"
+    )
+
+    @model_validator(mode="after")
+    def _some_leg(self) -> Self:
+        if not (self.lexical or self.dense or self.latent):
+            raise ValueError("every leg is turned off; leave one of them above 0")
+        return self
+
+
 class SearchGroup(Group):
     """How papers are found and ranked."""
 
     weights: WeightsGroup = WeightsGroup()
-    similar_lexical_weight: float = Field(
-        0.65, ge=0, le=1, description="The lexical leg's share for similar papers"
-    )
+    similar: SimilarGroup = SimilarGroup()
     candidates: int = Field(1000, ge=10, le=100_000, description="Passages the dense leg finds")
     late_candidates: int = Field(
         200, ge=10, le=10_000, description="Papers of the other legs that the late leg looks at"

@@ -10,10 +10,20 @@ from rag.errors import LegsFailedError, QueryError, UnknownPaperError
 from rag.filters import Filters
 from rag.legs import Status
 from rag.search import Searcher
-from rag.settings import SearchGroup
+from rag.settings import SearchGroup, SimilarGroup
 from rag.similar import Similar, similar
 
 DPO, LORA, QLORA, RAG, DPR = "2305.18290", "2106.09685", "2305.14314", "2005.11401", "2004.04906"
+
+
+LEGS = {Leg.LEXICAL, Leg.DENSE, Leg.LATENT}
+
+
+def _only(searcher: Searcher, *legs: Leg, **settings: float) -> Searcher:
+    """The same searcher, but that these legs alone have a weight."""
+    weights = {leg.value: 0.0 for leg in LEGS - set(legs)}
+    group = SimilarGroup.model_validate({**weights, **settings})
+    return Searcher(searcher.snapshot, SearchGroup(similar=group))
 
 
 def _ids(found: Similar) -> list[str]:
@@ -86,51 +96,89 @@ def test_neither_paper_nor_text_is_refused(searcher: Searcher, text: str | None)
         similar(searcher, text=text)
 
 
-def test_scores_are_finite_when_near_and_away_cancel_out(searcher: Searcher) -> None:
-    found = similar(searcher, [LORA], [LORA], top_k=100)
+def test_unknown_ids_are_named_together(searcher: Searcher) -> None:
+    with pytest.raises(UnknownPaperError) as raised:
+        similar(searcher, ["9999.1", LORA], [f"8888.{n}" for n in range(6)])
+    assert str(raised.value) == (
+        "no paper '9999.1', '8888.0', '8888.1', '8888.2', '8888.3' and 2 more here"
+    )
+
+
+@pytest.mark.parametrize("name", [LORA, f"https://arxiv.org/abs/{LORA}v2"])
+def test_a_paper_to_be_near_and_far_is_refused(searcher: Searcher, name: str) -> None:
+    with pytest.raises(QueryError, match=f"both in ids and in not_ids: {LORA}"):
+        similar(searcher, [DPO, LORA], [name])
+
+
+def test_a_text_of_no_encoding_is_refused(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match="UTF-8"):
+        similar(searcher, text="a\udcea")
+
+
+def test_scores_are_finite_when_near_and_away_are_alike(searcher: Searcher) -> None:
+    text = searcher.snapshot.paper(0).sections[0].text
+    found = similar(searcher, [], [searcher.snapshot.ids[0]], text, top_k=100)
     assert np.isfinite([one.hit.score for one in found.hits]).all()
 
 
-@pytest.mark.parametrize(("weight", "leg"), [(0.0, Leg.LEXICAL), (1.0, Leg.DENSE)])
-def test_a_leg_of_no_weight_is_off(searcher: Searcher, weight: float, leg: Leg) -> None:
-    settings = SearchGroup(similar_lexical_weight=weight)
-    found = similar(Searcher(searcher.snapshot, settings), [LORA])
-    other = Leg.DENSE if leg is Leg.LEXICAL else Leg.LEXICAL
-    assert found.legs == {**dict.fromkeys(Leg, Status.OFF), other: Status.OK}
+@pytest.mark.parametrize("leg", sorted(LEGS))
+def test_a_leg_of_no_weight_is_off(searcher: Searcher, leg: Leg) -> None:
+    found = similar(_only(searcher, *LEGS - {leg}), [LORA])
+    assert found.legs == {
+        **dict.fromkeys(Leg, Status.OFF),
+        **dict.fromkeys(LEGS - {leg}, Status.OK),
+    }
     assert len(found.hits) == 10
 
 
-BROKEN = {Leg.LEXICAL: "rag.similar._lexical", Leg.DENSE: "rag.similar.score_dense"}
+PICTURES = {
+    Leg.LEXICAL: "LexicalPicture",
+    Leg.DENSE: "DensePicture",
+    Leg.LATENT: "LatentPicture",
+}
 
 
-@pytest.mark.parametrize("leg", BROKEN)
-def test_a_leg_that_fails_is_told_and_the_other_answers(
-    searcher: Searcher, leg: Leg, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("leg", "method"),
+    [(leg, method) for leg in sorted(LEGS) for method in ("__init__", "scores")]
+    + [(Leg.LEXICAL, "centre"), (Leg.DENSE, "centre")],
+)
+def test_a_leg_that_fails_is_told_and_the_others_answer(
+    searcher: Searcher, leg: Leg, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BROKEN[leg], _fail)
+    monkeypatch.setattr(f"rag.pictures.{PICTURES[leg]}.{method}", _fail)
     found = similar(searcher, [LORA], top_k=5)
-    other = Leg.DENSE if leg is Leg.LEXICAL else Leg.LEXICAL
     assert found.legs == {
         **dict.fromkeys(Leg, Status.OFF),
+        **dict.fromkeys(LEGS, Status.OK),
         leg: Status.FAILED,
-        other: Status.OK,
     }
-    settings = SearchGroup(similar_lexical_weight=1 if other is Leg.LEXICAL else 0)
-    monkeypatch.undo()
-    assert _ids(found) == _ids(similar(Searcher(searcher.snapshot, settings), [LORA], top_k=5))
     assert all(one.hit.passages and one.because.passage for one in found.hits)
+    monkeypatch.undo()
+    if method != "centre":  # which the scores of so few papers can do without
+        assert _ids(found) == _ids(similar(_only(searcher, *LEGS - {leg}), [LORA], top_k=5))
 
 
 def test_without_any_leg_there_is_an_error(
     searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in BROKEN.values():
-        monkeypatch.setattr(name, _fail)
+    for name in PICTURES.values():
+        monkeypatch.setattr(f"rag.pictures.{name}.scores", _fail)
     with pytest.raises(LegsFailedError, match="no leg"):
         similar(searcher, [LORA])
 
 
-def _fail(*_: object) -> None:
+def test_a_text_that_cannot_be_encoded_is_looked_for_by_its_words(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(searcher.snapshot.encoder), "encode_query", _fail)
+    found = similar(searcher, text="선호를 직접 학습하는 방법", top_k=5)
+    assert found.legs[Leg.DENSE] is Status.FAILED
+    assert DPO in _ids(found)
+    assert all(one.because.passage and one.because.like_text is None for one in found.hits)
+
+
+def _fail(*_: object, **__: object) -> None:
     raise RuntimeError("broken for the test")
 
 

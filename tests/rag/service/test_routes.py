@@ -274,20 +274,68 @@ class TestAsk:
         assert replies[0] == replies[1] == replies[2]
 
 
+REASONS = {
+    *("passage", "like", "terms", "authors"),
+    *("passage_text", "like_paper", "like_text", "like_span", "names"),
+}
+
+
 class TestSimilar:
     def test_similar_papers_say_why(self, client: TestClient) -> None:
         body = client.post("/v1/similar", json={"ids": [DPO], "top_k": 5}).json()
         assert len(body["papers"]) == 5
         assert DPO not in {paper["id"] for paper in body["papers"]}
         for paper in body["papers"]:
-            assert set(paper["because"]) == {"passage", "like", "terms", "authors"}
-        assert body["legs"] == {**LEGS, "latent": "off", "late": "off"}
+            because = paper["because"]
+            assert set(because) == REASONS
+            assert because["passage"].startswith(f"{paper['id']}#")
+            shown = {one["id"]: one["text"] for one in paper["passages"]}
+            text = because["passage_text"]
+            assert shown.get(because["passage"], text) == text
+            assert because["like"].startswith(f"{DPO}#")
+            assert because["like_paper"] == DPO
+            assert because["like_text"]
+            assert because["like_span"] is None
+            assert because["terms"]
+        assert body["legs"] == {**LEGS, "late": "off"}
         assert client.get(f"/v1/papers/{DPO}/similar?top_k=5").json()["papers"] == body["papers"]
 
     def test_an_unknown_id_is_named(self, client: TestClient) -> None:
         reply = client.post("/v1/similar", json={"ids": ["9999.99999"]})
         assert "9999.99999" in _problem(reply, 404)["detail"]
+        reply = client.post("/v1/similar", json={"ids": [DPO], "not_ids": ["8888.88888", "x"]})
+        assert _problem(reply, 404)["detail"] == "no paper '8888.88888', 'x' here"
         assert "nobody" in _problem(client.get("/v1/papers/nobody/similar"), 404)["detail"]
+
+    def test_a_paper_to_be_near_and_far_is_refused(self, client: TestClient) -> None:
+        reply = client.post("/v1/similar", json={"ids": [DPO], "not_ids": [f"{DPO}v1"]})
+        assert f"not_ids: {DPO}" in _problem(reply, 422)["detail"]
+
+    def test_a_part_of_the_text_is_a_reason(self, client: TestClient) -> None:
+        text = "\u200b보상 모델 없이 선호를 학습한다. 강화 학습은 쓰지 않는다.\n\n" * 20
+        body = client.post("/v1/similar", json={"text": text, "top_k": 3}).json()
+        for paper in body["papers"]:
+            because = paper["because"]
+            start, end = because["like_span"]
+            assert text[start:end] == because["like_text"]
+            assert len(because["like_text"]) < len(text) / 2
+            assert because["like"] is because["like_paper"] is None
+            assert because["passage"].startswith(f"{paper['id']}#")
+
+    def test_filters_and_diversity_are_part_of_a_request(self, client: TestClient) -> None:
+        asked: dict[str, Any] = {"ids": [DPO], "top_k": 10}
+        plain = client.post("/v1/similar", json=asked).json()["papers"]
+        spread = client.post("/v1/similar", json={**asked, "diversity": 0.8}).json()["papers"]
+        assert spread[0]["id"] == plain[0]["id"]
+        assert [one["id"] for one in spread] != [one["id"] for one in plain]
+        path = f"/v1/papers/{DPO}/similar?top_k=10"
+        assert client.get(path).json()["papers"] == plain
+        assert client.get(f"{path}&diversity=0.8").json()["papers"] == spread
+        some = {"ids": [one["id"] for one in plain[3:6]]}
+        found = client.post("/v1/similar", json={**asked, "filters": some}).json()["papers"]
+        assert [one["id"] for one in found] == some["ids"]
+        for wrong in (-0.1, 1.1, "0.5", True):
+            _problem(client.post("/v1/similar", json={**asked, "diversity": wrong}), 422)
 
     def test_neither_ids_nor_text_is_refused(self, client: TestClient) -> None:
         _problem(client.post("/v1/similar", json={}), 422)

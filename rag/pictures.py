@@ -1,0 +1,225 @@
+"""Pictures of papers and texts, by which all papers are scored for how alike they are.
+
+Each leg has its own picture of a thing: its weighted terms, or a vector. Pictures of several
+things have a centre, which is a picture again, and every paper is scored by each picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from index.lexical import TermLists
+from index.passages import cut_section, plain
+from index.scoring import Floats
+from index.snapshot import Snapshot, unit
+from index.stages import Stage, stage
+from rag.search import seen
+
+Ints = npt.NDArray[np.int64]
+Span = tuple[int, int]
+
+TITLE = 4  # how often a title's terms count beside those of the text, as in the latent space
+TRANSLATED = 0.5  # what a word's translation counts beside the word
+_SATURATION = 2.4  # mentions of a term after which it has half the weight it can have
+
+T = TypeVar("T")
+
+
+class Named(NamedTuple):
+    """A paper that others should be like, or unlike.
+
+    Attributes:
+        row: Where it is.
+        trusted: Whether its text is to be believed; the title alone speaks for a paper whose
+            summary is doubted.
+    """
+
+    row: int
+    trusted: bool
+
+
+class Notes:
+    """A text that papers should be like: what the legs and the reasons need of it, made once."""
+
+    def __init__(self, snapshot: Snapshot, text: str) -> None:
+        self._snapshot, self.text = snapshot, text
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Its terms."""
+        return self._snapshot.lexicon.words_of(seen(self.text))
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """Pieces of about a passage's length, as spans of the text."""
+        sentences = self._snapshot.lexicon.analyzer.analyze(self.text).sentences
+        spans = [span for span, _ in cut_section(self.text, sentences)]
+        return [span for span in spans if any(map(str.isalnum, self.text[slice(*span)]))]
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """The embeddings of the pieces: (pieces, dimension)."""
+        pieces = [seen(plain(self.text[start:end])) for start, end in self.spans]
+        with stage(Stage.ENCODE):
+            return np.vstack([self._snapshot.encoder.encode_query([one]) for one in pieces])
+
+
+Thing = Named | Notes
+
+
+class Picture(Protocol[T]):
+    """A leg: makes pictures of things, and scores all papers by them."""
+
+    def paper(self, row: int) -> T:
+        """The picture of a paper."""
+
+    def title(self, row: int) -> T:
+        """The picture of its title alone."""
+
+    def notes(self, notes: Notes) -> T:
+        """The picture of a text."""
+
+    def centre(self, pictures: Sequence[T]) -> T:
+        """The picture of what is between some."""
+
+    def scores(self, pictures: Sequence[T]) -> Floats:
+        """How alike every paper is to each picture: (pictures, papers)."""
+
+
+class Terms(NamedTuple):
+    """Weighted terms; the squares of the weights have a sum of 1.
+
+    Attributes:
+        numbers: (terms,) ascending.
+        weights: (terms,).
+    """
+
+    numbers: Ints
+    weights: Floats
+
+
+class LexicalPicture:
+    """BM25 of terms that are weighted as often as they occur, and as rare as they are."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot, self._lexicon = snapshot, snapshot.lexicon
+
+    def paper(self, row: int) -> Terms:
+        """All terms of a paper, those of its title TITLE times."""
+        passages = self._snapshot.passages_of(row)
+        texts = _numbers(self._lexicon.passage_lists, passages.start, passages.stop)
+        return self._weigh(texts, self._title(row))
+
+    def title(self, row: int) -> Terms:
+        """The terms of a title."""
+        return self._weigh(np.zeros(0, np.int64), self._title(row))
+
+    def notes(self, notes: Notes) -> Terms:
+        """The terms of a text, and what the corpus calls them in another language."""
+        names = self._snapshot.glossary.translations(seen(notes.text))
+        others = dict.fromkeys(word for name in names for word in self._lexicon.words_of_name(name))
+        known = set(notes.words)
+        translated = self._lexicon.numbers(word for word in others if word not in known)
+        own = np.array(self._lexicon.numbers(notes.words), np.int64)
+        return self._weigh(own, np.array(translated, np.int64), TRANSLATED)
+
+    def centre(self, pictures: Sequence[Terms]) -> Terms:
+        """All terms of some pictures, with their mean weights."""
+        numbers = np.concatenate([one.numbers for one in pictures])
+        weights = np.concatenate([one.weights for one in pictures])
+        found, places = np.unique(numbers, return_inverse=True)
+        sums = np.bincount(places, weights, len(found)).astype(np.float32)
+        return Terms(found, unit(sums))
+
+    def scores(self, pictures: Sequence[Terms]) -> Floats:
+        """BM25 by each: (pictures, papers)."""
+        return np.stack([self._lexicon.weigh_papers(*one) for one in pictures])
+
+    def _title(self, row: int) -> Ints:
+        return _numbers(self._lexicon.title_lists, row, row + 1)
+
+    def _weigh(self, texts: Ints, more: Ints, times: float = TITLE) -> Terms:
+        found, places = np.unique(np.concatenate([texts, more]), return_inverse=True)
+        each = np.repeat([1.0, times], [len(texts), len(more)])
+        counts = np.bincount(places, each, len(found))
+        weights = counts / (counts + _SATURATION) * self._lexicon.telling[found]
+        kept = np.flatnonzero(weights)
+        return Terms(found[kept], unit(weights[kept].astype(np.float32)))
+
+
+def _numbers(lists: TermLists, first: int, last: int) -> Ints:
+    """The numbers of all terms of the texts from `first` up to `last`."""
+    offsets = lists.lists.offsets
+    return lists.lists.values[offsets[first] : offsets[last], 0].astype(np.int64)
+
+
+class _Vectors:
+    """What both legs of vectors have in common: cosines with papers' vectors."""
+
+    def __init__(self, papers: Floats) -> None:
+        self._papers = papers
+
+    def paper(self, row: int) -> Floats:
+        """A paper's own vector."""
+        vector: Floats = self._papers[row]
+        return vector
+
+    def centre(self, pictures: Sequence[Floats]) -> Floats:
+        """Their mean."""
+        return unit(np.stack(pictures).mean(0))
+
+    def scores(self, pictures: Sequence[Floats]) -> Floats:
+        """Cosines: (pictures, papers)."""
+        found: Floats = np.stack(pictures) @ self._papers.T
+        return found
+
+
+class DensePicture(_Vectors):
+    """Vectors of the encoder: of the title and the passages, or of a text's pieces."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__(snapshot.centres)
+        self._snapshot = snapshot
+
+    def title(self, row: int) -> Floats:
+        """The vector of a title."""
+        if self._snapshot.titles is None:
+            with stage(Stage.ENCODE):
+                return unit(
+                    self._snapshot.encoder.encode_query([self._snapshot.paper(row).title])[0]
+                )
+        return unit(self._snapshot.titles[row])
+
+    def notes(self, notes: Notes) -> Floats:
+        """The mean of a text's pieces."""
+        return unit(notes.vectors.mean(0))
+
+
+class LatentPicture(_Vectors):
+    """Vectors of words that go together in this corpus."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        if snapshot.latent is None:
+            raise ValueError("the snapshot has no latent space")
+        super().__init__(snapshot.latent.papers)
+        self._snapshot, self._space = snapshot, snapshot.latent.space
+
+    def title(self, row: int) -> Floats:
+        """Where a title lies."""
+        return self._space.vector(self._snapshot.lexicon.title_terms(row))
+
+    def notes(self, notes: Notes) -> Floats:
+        """Where a text lies."""
+        return self._space.vector(notes.words)
+
+
+def picture_of(leg: Picture[T], thing: Thing) -> T:
+    """A leg's picture of a thing."""
+    if isinstance(thing, Notes):
+        return leg.notes(thing)
+    return leg.paper(thing.row) if thing.trusted else leg.title(thing.row)
