@@ -113,11 +113,11 @@ class LexicalPicture:
         """All terms of a paper, those of its title TITLE times."""
         passages = self._snapshot.passages_of(row)
         texts = _numbers(self._lexicon.passage_lists, passages.start, passages.stop)
-        return self._weigh(texts, self._title(row))
+        return self._weigh(texts, self._title(row), TITLE)
 
     def title(self, row: int) -> Terms:
         """The terms of a title."""
-        return self._weigh(np.zeros(0, np.int64), self._title(row))
+        return self._weigh(np.zeros(0, np.int64), self._title(row), TITLE)
 
     def notes(self, notes: Notes) -> Terms:
         """The terms of a text, and what the corpus calls them in another language."""
@@ -143,7 +143,7 @@ class LexicalPicture:
     def _title(self, row: int) -> Ints:
         return _numbers(self._lexicon.title_lists, row, row + 1)
 
-    def _weigh(self, texts: Ints, more: Ints, times: float = TITLE) -> Terms:
+    def _weigh(self, texts: Ints, more: Ints, times: float) -> Terms:
         found, places = np.unique(np.concatenate([texts, more]), return_inverse=True)
         each = np.repeat([1.0, times], [len(texts), len(more)])
         counts = np.bincount(places, each, len(found))
