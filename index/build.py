@@ -1,4 +1,4 @@
-"""The batch: read -> plan -> analyse -> encode -> learn -> write -> check -> publish."""
+"""The batch: read -> plan -> analyse -> encode -> learn -> write -> project -> check -> publish."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from index.manifest import LAYOUT, Manifest, read_manifest, seal
 from index.papers import Paper
 from index.plan import make_plan
 from index.progress import Progress, Silent
+from index.projection import Known as KnownPlaces
+from index.projection import project
 from index.quality import find_duplicates
 from index.quality.doubts import Known, doubt
 from index.quality.findings import read_findings, write_findings
@@ -39,7 +41,7 @@ from index.snapshot import Snapshot
 from index.sources import all_papers, read_sources, usable
 from index.store import Store
 from index.weighing import MOST, learn_weights
-from index.writing import Made, write_files
+from index.writing import Made, read_corpus, write_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class _Build:
             self.report.carried = known.manifest.passages
             self.report.tell_learned(known.learned, len(papers))
             return _Outcome(known.version, known.folder)
-        made = self._write(Content(known, before), papers, encoder, late_encoder, folder)
+        made = self._write(Content(known, before), before, papers, encoder, late_encoder, folder)
         failures = self._check(folder, made, live, golden, forgotten)
         manifest = read_manifest(folder)
         self.report.forced = bool(failures) and self.options.force
@@ -217,6 +219,7 @@ class _Build:
     def _write(
         self,
         content: Content,
+        before: Sequence[Paper],
         papers: Sequence[Paper],
         encoder: Encoder,
         late_encoder: MultiVectorEncoder | None,
@@ -246,6 +249,9 @@ class _Build:
         manifest = write_files(
             folder, content, papers, made, read.glossary.result if read else None
         )
+        self.progress.stage("project", 1)
+        known = KnownPlaces(before, content.live.projection) if content.live else None
+        project(read_corpus(folder, papers), known).write(folder / LAYOUT.projection)
         if content.live is None:
             learned = self._ask_itself(folder, manifest, made)
         self.report.tell_learned(learned, len(papers))

@@ -18,7 +18,7 @@ from index.errors import SnapshotError
 from index.regular import read_regular
 from index.threads import cpu_count
 
-FORMAT = 4
+FORMAT = 5
 MAX_BYTES = 1_000_000  # of a manifest; one has 7,000
 
 
@@ -43,6 +43,7 @@ class Layout:
     latent: str = "latent.npy"
     glossary: str = "glossary.json"
     findings: str = "findings.json"
+    projection: str = "projection"
 
     @staticmethod
     def labels(name: str) -> tuple[str, str]:

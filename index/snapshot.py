@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ from index.lexical import LatentSpace, Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest, verify_files
 from index.papers import Paper, Passage, paper_id
 from index.passages import make_passage
+from index.projection import Projection
 from index.quality.duplicates import find_families
 from index.quality.findings import Flag, read_findings
 from index.records import Records
@@ -54,6 +56,15 @@ class PassageRow(NamedTuple):
     number: int
     start: int
     end: int
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """What a list of all papers says of each, as `Paper` has it."""
+
+    id: str
+    title: str
+    date: dt.date | None
+    votes: int | None
 
 
 class Latent(NamedTuple):
@@ -123,6 +134,7 @@ class Snapshot:
         self.latent: Latent | None = None
         if self.learned.latent is not None:
             self.latent = Latent(self.learned.latent, self._load(LAYOUT.latent))
+        self.projection = Projection.open(folder / LAYOUT.projection)
         self._check_counts()
 
     @classmethod
@@ -311,6 +323,11 @@ class Snapshot:
         flags = self._flags.get(row)
         return replace(paper, flags=flags) if flags else paper
 
+    def headings(self) -> list[Heading]:
+        """Read of all papers what a list of them says, which is quicker than reading them."""
+        decoder = msgspec.json.Decoder(Heading)
+        return [decoder.decode(self._records[row]) for row in range(len(self))]
+
     def flagged(self, flags: Collection[str] | None = None) -> Mask:
         """Which papers have any of some flags, or any at all: (papers,)."""
         mask = np.zeros(len(self), np.bool_)
@@ -424,6 +441,7 @@ class Snapshot:
             LAYOUT.passages: (len(self._table), passages),
             LAYOUT.sentence_offsets: (len(self.sentences), passages),
             "vectors": (len(self.vectors.vectors), passages),
+            LAYOUT.projection: (len(self.projection.places), papers),
         }
         if self._late_index is not None:
             counted[LAYOUT.late] = (len(self._late_index), passages + papers)

@@ -29,6 +29,16 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let BLAS and OpenMP use one thread, for as long as this lasts.
+
+    Where threads add up parts of a sum as they come, its last bits differ from time to time.
+    """
+    with ThreadpoolController().limit(limits=1):
+        yield
+
+
 def search_on_one_thread() -> None:
     """Let BLAS use one thread from now on: in a process that answers questions.
 

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from index.arrays import load_mapped
 from index.content import ANALYSIS, Content, Passages, Rows, Vectors
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.glossary import Glossary
@@ -21,6 +22,7 @@ from index.learned import Learned
 from index.lexical import LatentSpace, Lexicon, latent
 from index.manifest import FORMAT, LAYOUT, Manifest
 from index.papers import Paper
+from index.projection import Corpus, Parts
 from index.quality.findings import write_findings
 from index.records import Records
 from index.settings import LearnSettings
@@ -139,6 +141,20 @@ def write_files(
         forced=[],
         files={},
     )
+
+
+def read_corpus(folder: Path, papers: Sequence[Paper]) -> Corpus:
+    """What a projection is made of, from the files that `write_files` wrote."""
+    table = load_mapped(folder / LAYOUT.passages)
+    latent = folder / LAYOUT.latent
+    vectors = Parts(
+        FaissIndex.open(folder).vectors,
+        table[:, 0],
+        load_mapped(folder / LAYOUT.titles),
+        load_mapped(latent) if latent.exists() else None,
+    )
+    lexicon = Lexicon.open(folder / LAYOUT.lexical)
+    return Corpus(papers, vectors, lexicon, table, Glossary.open(folder / LAYOUT.glossary))
 
 
 def _mine(papers: Sequence[Paper]) -> Glossary:

@@ -9,6 +9,7 @@ from typing import Any
 from index import journal, papers, store
 from index.forgotten import DenyList
 from rag.answer import Asked, Looked
+from rag.chart import Chart
 from rag.citing import Said
 from rag.doubts import Doubted
 from rag.search import Found, Hit, Searcher
@@ -16,6 +17,7 @@ from rag.service import schemas
 from rag.similar import Similar
 
 _SECTIONS = 50  # digests that name their sections as they like could have thousands
+_DIGITS = 4  # of places: a ten-thousandth of the map is less than a pixel
 
 
 def paper_fields(paper: papers.Paper) -> dict[str, Any]:
@@ -126,6 +128,32 @@ def index_reply(
         until=days[-1] if days else None,
         generates=generates,
     )
+
+
+def map_reply(chart: Chart, version: str) -> schemas.MapReply:
+    """Where papers lie, one column a field."""
+    papers = schemas.MapPapers(
+        ids=[one.id for one in chart.headings],
+        titles=[one.title for one in chart.headings],
+        dates=[one.date for one in chart.headings],
+        votes=[one.votes for one in chart.headings],
+        x=[round(x, _DIGITS) for x, _ in chart.places],
+        y=[round(y, _DIGITS) for _, y in chart.places],
+        topics=list(chart.regions),
+    )
+    topics = [
+        schemas.MapTopic(
+            level=one.topic.level,
+            parent=one.topic.parent,
+            x=round(one.topic.x, _DIGITS),
+            y=round(one.topic.y, _DIGITS),
+            korean=one.korean,
+            english=one.english,
+            papers=one.papers,
+        )
+        for one in chart.legend
+    ]
+    return schemas.MapReply(index_version=version, papers=papers, topics=topics)
 
 
 def version(record: store.Version) -> schemas.Version:

@@ -210,6 +210,18 @@ async def get_paper(paper: str, turn: Turned) -> schemas.PaperReply:
     return await turn.take(turn.work.searching, read, turn.seconds())
 
 
+@v1.get(
+    "/map",
+    tags=["papers"],
+    response_model=schemas.MapReply,
+    responses={304: {"description": "The map is the one that If-None-Match names"}},
+)
+async def get_map(live: Serving, turn: Turned) -> Response:
+    """Tell where every paper lies among those that say alike."""
+    kept = await turn.operate(lambda: turn.work.maps.of(live.searcher))
+    return kept.response(turn.request.headers)
+
+
 def _index(work: Work) -> schemas.IndexReply:
     versions = work.live.store.versions()
     return replies.index_reply(work.live.searcher, versions, generates=work.composer is not None)

@@ -244,6 +244,38 @@ class SimilarReply(BaseModel):
     took_ms: float
 
 
+class MapPapers(BaseModel):
+    """All papers, one column a field, oldest first; the same place in each is the same paper."""
+
+    ids: list[str]
+    titles: list[str]
+    dates: list[dt.date | None]
+    votes: list[int | None]
+    x: list[float] = Field(description="From -1 to 1, to the right; of one scale with y")
+    y: list[float] = Field(description="From -1 to 1, upwards")
+    topics: list[int] = Field(description="The place of its small topic among all topics")
+
+
+class MapTopic(BaseModel):
+    """A region of the map; the large ones come first, and after them the small ones."""
+
+    level: int = Field(ge=0, le=1, description="0 for a large one, 1 for a small one in it")
+    parent: int | None = Field(description="The place of the large one among all topics")
+    x: float = Field(description="Where its label stands")
+    y: float
+    korean: str = Field(description="Its label; empty where nothing tells it from others")
+    english: str
+    papers: int = Field(description="How many lie in it")
+
+
+class MapReply(BaseModel):
+    """Where every paper lies among those that say alike, and what is said where."""
+
+    index_version: str
+    papers: MapPapers
+    topics: list[MapTopic]
+
+
 class BuildRequest(Request):
     """How to build; what is read is a setting."""
 

@@ -20,6 +20,7 @@ from rag.legs import Status
 from rag.search import Searcher
 from rag.service.cache import Asked, Kept, Replies
 from rag.service.live import Live
+from rag.service.maps import Maps
 from rag.service.observing import Metrics, RequestWatcher
 from rag.service.pool import Job, Pool
 from rag.service.schemas import SearchReply, SimilarReply
@@ -53,6 +54,7 @@ class Work:
         self.settings = settings
         self.metrics = metrics
         self.replies = Replies(server.cache_mb * _MEGABYTE)
+        self.maps = Maps()
         self.composer: Composer | None = open_composer(settings.generate.settings())
         self.searching = Pool(
             "search",

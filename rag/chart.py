@@ -1,0 +1,83 @@
+"""Where the papers of a searcher lie among those that say alike, and what is said where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.projection import Topic
+from index.snapshot import Heading
+from rag.search import Searcher
+
+_JOINING = " · "
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A topic of the projection, and how many papers lie in it."""
+
+    topic: Topic
+    papers: int
+
+    @property
+    def korean(self) -> str:
+        """Its label; empty where nothing tells it from others."""
+        return _JOINING.join(name.korean for name in self.topic.terms)
+
+    @property
+    def english(self) -> str:
+        """The same in English."""
+        return _JOINING.join(name.english for name in self.topic.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All papers that may be found, and the regions that they lie in.
+
+    Attributes:
+        headings: Of the papers.
+        places: Of each: x and y, from -1 to 1.
+        regions: The number of each one's small region.
+        legend: The large regions, and after them the small ones.
+    """
+
+    headings: Sequence[Heading]
+    places: Sequence[tuple[float, float]]
+    regions: Sequence[int]
+    legend: Sequence[Region]
+
+
+def draw(searcher: Searcher) -> Chart:
+    """Take what lies where from a searcher's snapshot, without what is forgotten.
+
+    A region in which only forgotten papers lie is gone with them.
+    """
+    projection, allowed = searcher.snapshot.projection, searcher.allowed()
+    rows = np.arange(len(searcher.snapshot))
+    if allowed is not None:
+        rows = np.flatnonzero(allowed.papers)
+    headings = searcher.snapshot.headings()
+    counts = np.bincount(projection.regions[rows], minlength=len(projection.topics))
+    for number, topic in enumerate(projection.topics):
+        if topic.parent is not None:
+            counts[topic.parent] += counts[number]
+    numbers = np.cumsum(counts > 0) - 1  # of those that are left
+    legend = [
+        Region(_renumbered(topic, numbers.tolist()), int(count))
+        for topic, count in zip(projection.topics, counts, strict=True)
+        if count
+    ]
+    x, y = projection.places[rows].T.tolist()
+    return Chart(
+        [headings[row] for row in rows.tolist()],
+        list(zip(x, y, strict=True)),
+        numbers[projection.regions[rows]].tolist(),
+        legend,
+    )
+
+
+def _renumbered(topic: Topic, numbers: Sequence[int]) -> Topic:
+    parent = None if topic.parent is None else numbers[topic.parent]
+    return Topic(topic.level, parent, topic.x, topic.y, topic.terms)
