@@ -153,7 +153,8 @@ class _Names:
         alike = _alike(self._english, number, self._korean, self._papers)
         if not len(alike) or alike.max() < _TOGETHER:
             return None
-        best = int(alike.argmax())
+        lengths = np.array(list(map(len, self._korean.spellings)))
+        best = int(np.lexsort((-lengths, -alike))[0])  # of equals the one that says more
         back = _alike(self._korean, best, self._english, self._papers)
         return self._korean.spellings[best] if back[number] == back.max() else None
 
