@@ -1,3 +1,4 @@
+/*! Whose this is, and its licences: licences.txt beside this file. */
 /**
  * @license
  * Copyright 2017 Google LLC
