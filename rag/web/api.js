@@ -35,6 +35,9 @@ function kindOf(status) {
   return status < 500 ? "refused" : "failed";
 }
 
+/** A text as a header can hold it, which takes bytes: those of UTF-8. @param {string} text */
+const bytes = (text) => Array.from(new TextEncoder().encode(text), (one) => String.fromCharCode(one)).join("");
+
 /**
  * @param {string} path below /v1/
  * @param {{body?: object, signal?: AbortSignal, accept?: string}} [how]
@@ -42,7 +45,7 @@ function kindOf(status) {
 async function send(path, { body, signal, accept } = {}) {
   /** @type {Record<string, string>} */
   const headers = {};
-  if (key()) headers.Authorization = `Bearer ${key()}`;
+  if (key()) headers.Authorization = `Bearer ${bytes(key())}`;
   if (body) headers["Content-Type"] = "application/json";
   if (accept) headers.Accept = accept;
   let response;
@@ -58,8 +61,10 @@ async function send(path, { body, signal, accept } = {}) {
     throw { kind: "offline", detail: "", status: 0 };
   }
   if (response.ok) return response;
-  const problem = await response.json().catch(() => ({}));
-  const allowed = (problem.errors ?? []).map((/** @type {any} */ one) => `${one.field}: ${one.allowed}`);
+  // A proxy may have replied, in whatever form.
+  const problem = (await response.json().catch(() => null)) ?? {};
+  const errors = Array.isArray(problem.errors) ? problem.errors : [];
+  const allowed = errors.map((/** @type {any} */ one) => `${one?.field}: ${one?.allowed}`);
   const detail = [problem.detail ?? response.statusText, ...allowed].join("; ");
   throw { kind: kindOf(response.status), detail, status: response.status };
 }

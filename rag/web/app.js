@@ -141,6 +141,8 @@ async function askQuestion(signal) {
     },
     signal,
   );
+  // Whoever stands between may end a stream that the service did not.
+  if (!value?.answer) throw { kind: "offline", detail: "", status: 0 };
   return value;
 }
 

@@ -1,5 +1,7 @@
 // The address holds the whole state: what is asked, which filters, what is looked at.
 
+import { slicer } from "./text.js";
+
 /** @typedef {import("./types").Place} Place */
 
 /** @type {Place} */
@@ -17,7 +19,14 @@ export const HOME = {
 const VIEWS = ["papers", "map", "timeline", "index"];
 /** How many papers can be asked for; the least is what the service is set to. */
 export const COUNTS = ["", "30", "100"];
-const DAY = /^\d{4}-\d\d-\d\d$/;
+const LONGEST = 2000; // characters the service takes
+const DAY = /^[12]\d{3}-\d\d-\d\d$/;
+
+/** @param {string} text */
+function isDay(text) {
+  const at = DAY.test(text) ? Date.parse(`${text}T00:00:00Z`) : NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text); // not 30 February
+}
 
 /**
  * What an address says; what it can't mean is left out.
@@ -28,9 +37,9 @@ export function read(search) {
   const said = new URLSearchParams(search);
   /** @param {string} name */
   const get = (name) => said.get(name) ?? "";
-  const day = (/** @type {string} */ name) => (DAY.test(get(name)) ? get(name) : "");
+  const day = (/** @type {string} */ name) => (isDay(get(name)) ? get(name) : "");
   return {
-    q: get("q").slice(0, 2000),
+    q: slicer(get("q"))(0, LONGEST),
     view: /** @type {Place["view"]} */ (VIEWS.includes(get("view")) ? get("view") : HOME.view),
     paper: get("paper"),
     cite: get("cite"),

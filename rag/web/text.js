@@ -62,7 +62,7 @@ export function find(text, quote) {
  */
 export function cited(text) {
   return text
-    .split(/\[(\d+)\]/)
+    .split(/\[([1-9]\d{0,3})\]/)
     .map((part, i) => (i % 2 ? Number(part) : part))
     .filter((part) => part !== "");
 }

@@ -33,18 +33,14 @@ export function timeline(dates, since, until) {
   const weeks = (time(monday(last)) - time(monday(first))) / (7 * DAY) + 1;
   const unit = weeks > MOST_WEEKS ? "month" : "week";
   const begin = unit === "week" ? monday : (/** @type {string} */ date) => `${date.slice(0, 7)}-01`;
-  /** @param {string} day */
-  const next = (day) => {
-    if (unit === "week") return iso(time(day) + 7 * DAY);
-    const at = new Date(time(day));
-    return iso(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1));
-  };
+  /** @param {number} at */
+  const next = (at) => (unit === "week" ? at + 7 * DAY : new Date(at).setUTCMonth(new Date(at).getUTCMonth() + 1));
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const date of dates) counts.set(begin(date), (counts.get(begin(date)) ?? 0) + 1);
   const bars = [];
-  for (let day = begin(first); day <= last; day = next(day)) {
-    bars.push({ since: day, until: iso(time(next(day)) - DAY), count: counts.get(day) ?? 0 });
+  for (let at = time(begin(first)); at <= time(last); at = next(at)) {
+    bars.push({ since: iso(at), until: iso(next(at) - DAY), count: counts.get(iso(at)) ?? 0 });
   }
   return { unit, bars };
 }

@@ -25,16 +25,15 @@ export function speak(wanted) {
  * @param {Record<string, string | number>} [values] what stands in braces
  */
 export function say(name, values = {}) {
-  const text = WORDS[language()][name];
-  if (text === undefined) return name; // such as a flag that a later version has
-  return text.replace(/\{(\w+)\}/g, (_, value) => String(values[value] ?? ""));
+  if (!known(name)) return name; // such as a flag that a later version has
+  return WORDS[language()][name].replace(/\{(\w+)\}/g, (_, value) => String(values[value] ?? ""));
 }
 
 /**
  * Whether there is a text of this name.
  * @param {string} name
  */
-export const known = (name) => name in WORDS[language()];
+export const known = (name) => Object.hasOwn(WORDS[language()], name);
 
 /**
  * A count with its noun: `found` for many, `found1` for one.
