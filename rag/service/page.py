@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,13 @@ PREFIX = "/page/"
 _INDEX = "index.html"
 _PLACE = b"{{page}}"  # in the index: where the other files are
 _MODULES = b"{{modules}}"  # in the index: what a browser should fetch before it is told to
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",  # the licences of what is bundled: they go along with it
+}
+_UNWANTED = re.compile(r";\s*q=0(\.0*)?\s*$", re.IGNORECASE)  # of a coding (RFC 9110, 12.4.2)
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -45,10 +52,19 @@ class Asset:
     def response(self, request: Request, headers: dict[str, str]) -> Response:
         """The file, packed for whoever can unpack it."""
         headers = {**headers, "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if _unpacks(request.headers.get("accept-encoding", "")):
             headers["Content-Encoding"] = "gzip"
             return Response(self.packed, headers=headers, media_type=self.media_type)
         return Response(self.plain, headers=headers, media_type=self.media_type)
+
+
+def _unpacks(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` header names gzip, and not as what is unwanted."""
+    codings = [one.strip() for one in accepted.split(",")]
+    return any(
+        one.partition(";")[0].rstrip().lower() == "gzip" and not _UNWANTED.search(one)
+        for one in codings
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +117,18 @@ async def get_page(request: Request) -> Response:
     headers = {
         "Content-Security-Policy": page_policy(),
         "Cache-Control": "no-cache",
-        "ETag": f'"{page.digest}"',
+        "ETag": f'W/"{page.digest}"',  # weak: packed or not, it is the same page
     }
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if _has(request.headers.get("if-none-match", ""), page.digest):
+        headers["Vary"] = "Accept-Encoding"
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return page.index.response(request, headers)
+
+
+def _has(tags: str, digest: str) -> bool:
+    """Whether an `If-None-Match` header names a page, weakly compared (RFC 9110, 13.1.2)."""
+    known = {one.strip().removeprefix("W/") for one in tags.split(",")}
+    return "*" in known or f'"{digest}"' in known
 
 
 @router.head(PREFIX + "{name:path}")
