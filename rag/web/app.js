@@ -98,10 +98,8 @@ function update() {
   const beside = state.wide && question !== "" && !place.paper && place.view === "papers";
   // After the answer: it matters most.
   const answered = question === "" || (state.asked.key !== "" && !state.asked.busy);
-  const version = state.asked.value?.index_version;
-  if (version && state.chart.value && state.chart.value.index_version !== version) state.chart = nothing();
   if ((explores || beside) && answered) {
-    if (!state.chart.trouble) load("chart", "map", (signal) => api.get("map", signal));
+    if (!state.chart.trouble) load("chart", chartKey(), (signal) => api.get("map", signal));
     const key = question && JSON.stringify([question, filters(place)]);
     load("nearest", key, (signal) =>
       api.post(
@@ -113,6 +111,14 @@ function update() {
   }
   if (place.view === "index") load("overview", "index", overview);
   else state.overview = nothing();
+}
+
+/** The map is asked for again where the papers are of another version: once, as it may be newer. */
+function chartKey() {
+  const { asked, chart } = state;
+  const version = asked.value?.index_version;
+  const fits = !version || !chart.value || chart.value.index_version === version;
+  return fits ? chart.key || "map" : version;
 }
 
 /** @param {string} id */
@@ -178,7 +184,10 @@ async function follow() {
  */
 function go(change, { replace = false } = {}) {
   const place = { ...HOME, ...state.place, ...change };
-  if (write(place) === write(state.place)) return arrive();
+  if (write(place) === write(state.place)) {
+    retry();
+    return arrive();
+  }
   const focused = document.activeElement?.closest("[data-paper]")?.getAttribute("data-paper");
   if (!replace) history.replaceState({ ...history.state, focused, top: scrollY }, "");
   history[replace ? "replaceState" : "pushState"]({ inside: true }, "", write(place));
@@ -195,8 +204,8 @@ function leave() {
 /** @param {Place} place */
 function move(place) {
   if (place.paper !== state.place.paper) state.copied = null;
+  if (place.q !== state.place.q) state.draft = place.q; // else what is being written stays
   state.place = place;
-  state.draft = place.q;
   update();
   drawNow();
 }

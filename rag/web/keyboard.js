@@ -10,11 +10,13 @@
 export function onKey(event, state, root) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const target = event.target instanceof HTMLElement ? event.target : root;
-  const box = /** @type {HTMLInputElement | null} */ (root.querySelector("#q"));
+  const find = () => /** @type {HTMLInputElement | null} */ (root.querySelector("#q"));
+  const box = find();
   const typing = target.matches("input, select, textarea");
-  if (event.key === "/" && !typing && box) {
-    box.focus();
-    box.select();
+  if (event.key === "/" && !typing) {
+    if (!box) state.go({ paper: "", cite: "" }); // a paper has none above it
+    find()?.focus();
+    find()?.select();
   } else if (event.key === "Escape") {
     if (target === box && !state.place.paper) box?.blur();
     else if (state.place.paper || state.place.view !== "papers") state.leave();

@@ -12,12 +12,15 @@ import { trouble } from "./trouble.js";
  * @param {HTMLElement} map the map, which draws itself
  */
 export function explore(state, map) {
-  const { place, chart } = state;
-  if (chart.trouble) return trouble(state, chart.trouble);
+  const { place, chart, nearest } = state;
   const large = place.view !== "papers";
+  const counted = place.q.trim() ? nearest : chart; // by the timeline
+  // What both lack is said once.
+  const wrong = nearest.trouble ?? (place.view === "timeline" ? counted.trouble : chart.trouble);
   return html`
-    ${place.view === "timeline" ? nothing : mapFigure(state, map, large)}
-    ${place.view === "map" ? nothing : timeline(state)}
+    ${wrong ? trouble(state, wrong) : nothing}
+    ${place.view === "timeline" || chart.trouble ? nothing : mapFigure(state, map, large)}
+    ${place.view === "map" || counted.trouble ? nothing : timeline(state)}
   `;
 }
 

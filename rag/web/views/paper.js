@@ -15,6 +15,7 @@ import { trouble } from "./trouble.js";
 export function paper(state) {
   const { paper: loaded } = state;
   return html`
+    ${loaded.value ? nothing : html`<h1 class="hidden">nonmun</h1>`}
     <p class="back"><a data-go href=${state.to({ paper: "", cite: "" })} @click=${(/** @type {Event} */ event) => leave(event, state)}>← ${say("back")}</a></p>
     ${loaded.trouble
       ? trouble(state, loaded.trouble)

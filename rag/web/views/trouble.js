@@ -39,9 +39,11 @@ export function keyForm(state, trouble) {
   };
   const detail = trouble?.detail ?? state.served.trouble?.detail;
   return html`
-    <form class="notice key" role="alert" @submit=${submit}>
-      <p><strong>${say("keyNeeded")}</strong></p>
-      ${detail ? html`<p>${detail}</p>` : nothing}
+    <form class="notice key" @submit=${submit}>
+      <div role="alert">
+        <p><strong>${say("keyNeeded")}</strong></p>
+        ${detail ? html`<p>${detail}</p>` : nothing}
+      </div>
       <p>
         <label>${say("keyLabel")} <input name="key" type="password" autocomplete="off" required></label>
         <button>${say("keyEnter")}</button>
