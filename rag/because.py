@@ -13,7 +13,7 @@ import numpy as np
 from index.glossary import Entry
 from index.glossary.spelling import WORDS, singular, spelling_key
 from index.papers import Paper
-from index.scoring import Floats
+from index.scoring import Allowed, Floats
 from index.snapshot import Snapshot
 from rag.pictures import Named, Notes, Terms, Thing
 from rag.search import Hit
@@ -75,6 +75,7 @@ class Reasons:
         snapshot: Snapshot,
         things: Sequence[Thing],
         terms: Terms | None,
+        allowed: Allowed | None = None,
         *,
         has_vectors: bool = True,
     ) -> None:
@@ -84,8 +85,10 @@ class Reasons:
             snapshot: Of the papers.
             things: What was asked about.
             terms: Their terms, weighted; `None` where the lexical leg is off or failed.
+            allowed: Passages that may be shown; `None` is all.
             has_vectors: Whether texts can be encoded.
         """
+        self._allowed = allowed
         self._snapshot, self._things, self._has_vectors = snapshot, things, has_vectors
         self._papers: dict[int, Paper] = {}
         self._texts: dict[int | None, tuple[_Text, list[Entry]]] = {}
@@ -115,15 +118,15 @@ class Reasons:
 
     def _closest(self, hit: Hit) -> tuple[int | None, _Side | None]:
         """The hit's passage and the side of the query with the greatest cosine."""
-        own = self._snapshot.passages_of(hit.row)
-        if not own:
-            return None, None
+        own = list(self._snapshot.passages_of(hit.row))
+        if self._allowed is not None:
+            own = [row for row in own if self._allowed.passages[row]]
         sides, vectors = self._sides
-        if not sides:
-            return hit.passages[0].row if hit.passages else own.start, None
-        cosines = self._snapshot.vectors.vectors[own.start : own.stop] @ vectors.T
+        if not own or not sides:
+            return hit.passages[0].row if hit.passages else next(iter(own), None), None
+        cosines = self._snapshot.vectors.vectors[own] @ vectors.T
         i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
-        return own.start + int(i), sides[int(j)]
+        return own[int(i)], sides[int(j)]
 
     @cached_property
     def _sides(self) -> tuple[list[_Side], Floats]:

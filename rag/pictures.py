@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from index.lexical import TermLists
+from index.lexical import Analysis, TermLists
 from index.passages import cut_section, plain
 from index.scoring import Floats
 from index.snapshot import Snapshot, unit
@@ -50,23 +50,32 @@ class Notes:
         self._snapshot, self.text = snapshot, text
 
     @cached_property
+    def _analysis(self) -> Analysis:
+        return self._snapshot.lexicon.analyzer.analyze(self.text)
+
+    @cached_property
     def words(self) -> list[str]:
         """Its terms."""
-        return self._snapshot.lexicon.words_of(seen(self.text))
+        plainly = seen(self.text)
+        if plainly == self.text:  # as nearly always; a long text is not to be analysed twice
+            return [term.text for term in self._analysis.terms]
+        return self._snapshot.lexicon.words_of(plainly)
 
     @cached_property
     def spans(self) -> list[Span]:
         """Pieces of about a passage's length, as spans of the text."""
-        sentences = self._snapshot.lexicon.analyzer.analyze(self.text).sentences
-        spans = [span for span, _ in cut_section(self.text, sentences)]
+        spans = [span for span, _ in cut_section(self.text, self._analysis.sentences)]
         return [span for span in spans if any(map(str.isalnum, self.text[slice(*span)]))]
 
     @cached_property
     def vectors(self) -> Floats:
         """The embeddings of the pieces: (pieces, dimension)."""
         pieces = [seen(plain(self.text[start:end])) for start, end in self.spans]
-        with stage(Stage.ENCODE):
-            return np.vstack([self._snapshot.encoder.encode_query([one]) for one in pieces])
+        found: list[Floats] = []
+        for piece in pieces:  # a stage each: a long text may be given up in between
+            with stage(Stage.ENCODE):
+                found.append(self._snapshot.encoder.encode_query([piece])[0])
+        return np.stack(found)
 
 
 Thing = Named | Notes

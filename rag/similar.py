@@ -85,7 +85,7 @@ def similar(
     terms: Terms | None = likeness.centre(Leg.LEXICAL, things)
     query = _query(snapshot, terms, likeness.centre(Leg.DENSE, things))
     hits = searcher.make_hits(rows, scores, query, settings.passages_per_paper, allowed)
-    reasons = Reasons(snapshot, things, terms, has_vectors=query.vector is not None)
+    reasons = Reasons(snapshot, things, terms, allowed, has_vectors=query.vector is not None)
     return Similar(tuple(SimilarHit(hit, reasons.of(hit)) for hit in hits), legs)
 
 

@@ -78,7 +78,16 @@ def test_an_answer_and_similar_papers_are_stages_too(searcher: Searcher) -> None
     notes = Notes()
     with watched(notes):
         similar(searcher, text="강화 학습")
-    assert notes.begun() == [Stage.LEXICAL, Stage.DENSE, Stage.ENCODE, Stage.READ]
+    # The legs score; then the two that choose passages say by what.
+    assert notes.begun() == [
+        Stage.LEXICAL,
+        Stage.DENSE,
+        Stage.ENCODE,
+        Stage.LATENT,
+        Stage.LEXICAL,
+        Stage.DENSE,
+        Stage.READ,
+    ]
 
 
 def test_work_can_be_given_up_between_two_stages(searcher: Searcher) -> None:

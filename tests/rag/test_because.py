@@ -11,6 +11,7 @@ from index.glossary import Entry, Glossary
 from index.scoring import Query
 from index.snapshot import Snapshot
 from rag.because import Because, Name, Reasons
+from rag.filters import Filters
 from rag.pictures import LexicalPicture, Named, Notes, Thing, picture_of
 from rag.search import Searcher
 from rag.similar import similar
@@ -120,6 +121,15 @@ def test_the_closest_of_several_things_is_named(searcher: Searcher) -> None:
         assert because.passage_text == snapshot.passage(a).text
         assert because.like_text == snapshot.passage(b).text
         assert because.like_paper == snapshot.ids[snapshot.passage_row(b).paper]
+
+
+def test_a_filter_on_sections_holds_for_reasons_too(searcher: Searcher) -> None:
+    section = "Performance Highlights"
+    filters = Filters(sections=(section,))
+    for one in similar(searcher, [searcher.snapshot.ids[0]], filters=filters).hits:
+        shown = {hit.passage.id for hit in one.hit.passages}
+        assert {hit.passage.section for hit in one.hit.passages} == {section}
+        assert one.because.passage in shown
 
 
 def test_shared_words_are_the_heaviest_as_the_paper_has_them(searcher: Searcher) -> None:
