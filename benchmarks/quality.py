@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks import answers, process
+from benchmarks import answers, process, similar
 from benchmarks.table import machine, milliseconds, table
 from index import adapt, scoring
 from index.build import build
@@ -207,6 +207,7 @@ def _page(bench: Bench, evaluation: Path | None) -> str:
     ]
     default = Store(bench.folder / "default").open_live()
     parts += ["## Answers", answers.measure(Searcher(default), bench.corpus, bench.asked)]
+    parts += ["## Similar papers", similar.measure(default, bench.topical)]
     bench.snapshots[""] = default
     unseen = _built(bench, "unseen", _unseen_share(default))
     with patch.object(adapt, "steps_of", lambda _: 0):
