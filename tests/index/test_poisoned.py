@@ -294,6 +294,72 @@ def test_what_was_learned_is_numbers(folder: Path, learned: dict[str, Any]) -> N
     assert outcome(folder) == "refused"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda places: places[:-1], id="shorter"),
+        pytest.param(lambda places: places[:, :1], id="of one side"),
+        pytest.param(lambda places: places.ravel(), id="flat"),
+        pytest.param(lambda places: places.astype(np.float64), id="of another type"),
+        pytest.param(lambda places: places * 1.5, id="outside"),
+        pytest.param(lambda places: places * np.float32("nan"), id="not a number"),
+        pytest.param(lambda places: places + np.float32("inf"), id="endless"),
+    ],
+)
+def test_papers_that_lie_nowhere_are_refused(folder: Path, change: Callable[[Any], Any]) -> None:
+    name = "projection/places.npy"
+    places = np.load(folder / name)
+    poison(folder, name, saved(np.ascontiguousarray(change(places))))
+    assert outcome(folder) == "refused"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda regions: regions[:-1], id="shorter"),
+        pytest.param(lambda regions: regions[:, None], id="deeper"),
+        pytest.param(lambda regions: regions.astype(np.int64), id="of another type"),
+        pytest.param(lambda regions: regions * 0, id="large ones"),
+        pytest.param(lambda regions: regions * 0 - 1, id="none"),
+        pytest.param(lambda regions: regions + 10**6, id="past all"),
+    ],
+)
+def test_papers_in_no_region_are_refused(folder: Path, change: Callable[[Any], Any]) -> None:
+    name = "projection/regions.npy"
+    regions = np.load(folder / name)
+    poison(folder, name, saved(np.ascontiguousarray(change(regions))))
+    assert outcome(folder) == "refused"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"level": 2},
+        {"level": -1},
+        {"level": "0"},
+        {"parent": 0},
+        {"parent": 10**9},
+        {"parent": -1},
+        {"x": 1.5},
+        {"x": None},
+        {"y": "up"},
+        {"terms": [["speech"]]},
+        {"terms": [["speech", 5]]},
+        {"terms": None},
+        {"more": 1},
+    ],
+)
+def test_topics_of_another_form_are_refused(folder: Path, values: dict[str, Any]) -> None:
+    name = "projection/topics.json"
+    topics = json.loads((folder / name).read_bytes())
+    at = -1 if values.get("parent") else 0
+    topics[at] = {**topics[at], **values}
+    poison(folder, name, json.dumps(topics).encode())
+    assert outcome(folder) == "refused"
+    poison(folder, name, json.dumps(topics[1:]).encode())
+    assert outcome(folder) == "refused"
+
+
 def test_parameters_of_bm25_choose_no_other_code(folder: Path) -> None:
     """What numba compiles reads past the end of its arrays where numbers in them say so."""
     name = "lexical/papers/params.index.json"

@@ -142,10 +142,10 @@ def test_weights_are_those_of_the_formula() -> None:
         weights,
         [
             [4 / 5 * math.log(1 + mean / 4), 1 / 5 * math.log(1 + mean / 2)],
-            [0, 1 / 1 * math.log(1 + mean / 2)],
+            [0.0, math.log(1 + mean / 2)],
         ],
     )
-    np.testing.assert_allclose(shares, [[1, 0.5], [0, 1]])
+    np.testing.assert_allclose(shares, [[1.0, 0.5], [0.0, 1.0]])
 
 
 def test_phrases_are_counted_once_a_paper(texts: Texts) -> None:

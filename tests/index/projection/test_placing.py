@@ -16,9 +16,8 @@ def by_hand(alike: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The mean of the ten most similar, weighted by exp(8 · similarity), where all lie near."""
     order = sorted(range(len(places)), key=lambda row: -alike[row])[:10]
     weights = [float(np.exp(8 * alike[row])) for row in order]
-    return sum(w * places[row].astype(float) for w, row in zip(weights, order, strict=True)) / sum(
-        weights
-    )
+    mean: np.ndarray = np.average(places[order].astype(float), axis=0, weights=weights)
+    return mean
 
 
 def test_a_paper_lies_at_the_weighted_mean_of_those_it_is_most_like() -> None:

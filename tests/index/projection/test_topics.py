@@ -50,8 +50,8 @@ def test_papers_in_one_place_are_one_region() -> None:
 
 
 def test_a_label_stands_where_most_lie() -> None:
-    crowd = islands(1, 30) - np.float32([0.5, 0.0])
-    places = np.concatenate([crowd, np.float32([[-1, -1], [-0.9, 0.7], [0, 1], [-1, 1]])])
+    crowd: Floats = islands(1, 30) - np.array([0.5, 0.0], np.float32)
+    places = np.concatenate([crowd, np.array([[-1, -1], [-0.9, 0.7], [0, 1], [-1, 1]], np.float32)])
     x, y = densest(places)
     assert (x, y) == pytest.approx((0.3, 0.0), abs=0.02)
-    assert densest(np.float32([[0.5, 0.25]])) == (0.5, 0.25)
+    assert densest(np.array([[0.5, 0.25]], np.float32)) == (0.5, 0.25)

@@ -42,6 +42,7 @@ OPERATIONS = [
     "POST /v1/similar",
     "GET /v1/papers/{paper}",
     "GET /v1/papers/{paper}/similar",
+    "GET /v1/map",
     "GET /v1/index",
     "POST /v1/index/versions/{version}/activate",
     "POST /v1/index/builds",

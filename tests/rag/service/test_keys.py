@@ -37,6 +37,7 @@ def closed(store: Store) -> Iterator[TestClient]:
         ("POST", "/v1/similar"),
         ("GET", "/v1/papers/2305.18290"),
         ("GET", "/v1/papers/2305.18290/similar"),
+        ("GET", "/v1/map"),
         ("GET", "/v1/index"),
         ("GET", "/v1/index/builds"),
         ("POST", "/v1/index/builds"),
