@@ -73,7 +73,8 @@ class Page:
 
     index: Asset
     assets: dict[str, Asset]
-    digest: str
+    digest: str  # of the files, as addresses have it
+    tag: str  # of the index as it is sent
 
 
 @lru_cache(maxsize=1)
@@ -97,7 +98,8 @@ def read_page(folder: Path = FOLDER) -> Page:
         f"{digest}/{name}": Asset.of(content, _TYPES[PurePosixPath(name).suffix])
         for name, content in contents.items()
     }
-    return Page(Asset.of(index, "text/html"), assets, digest)
+    tag = hashlib.sha256(index).hexdigest()[:16]
+    return Page(Asset.of(index, "text/html"), assets, digest, tag)
 
 
 def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -117,18 +119,18 @@ async def get_page(request: Request) -> Response:
     headers = {
         "Content-Security-Policy": page_policy(),
         "Cache-Control": "no-cache",
-        "ETag": f'W/"{page.digest}"',  # weak: packed or not, it is the same page
+        "ETag": f'W/"{page.tag}"',  # weak: packed or not, it is the same page
     }
-    if _has(request.headers.get("if-none-match", ""), page.digest):
+    if _has(request.headers.get("if-none-match", ""), page.tag):
         headers["Vary"] = "Accept-Encoding"
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return page.index.response(request, headers)
 
 
-def _has(tags: str, digest: str) -> bool:
-    """Whether an `If-None-Match` header names a page, weakly compared (RFC 9110, 13.1.2)."""
+def _has(tags: str, tag: str) -> bool:
+    """Whether an `If-None-Match` header names a tag, weakly compared (RFC 9110, 13.1.2)."""
     known = {one.strip().removeprefix("W/") for one in tags.split(",")}
-    return "*" in known or f'"{digest}"' in known
+    return "*" in known or f'"{tag}"' in known
 
 
 @router.head(PREFIX + "{name:path}")

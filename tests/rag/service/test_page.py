@@ -341,17 +341,20 @@ class TestParts:
 
     def test_other_files_have_another_address(self, tmp_path: Path) -> None:
         digests = {read_page().digest}
+        tags = {read_page().tag}
         for name in ("index.html", "app.js", "views/page.js", "style.css"):
             copy = tmp_path / name.replace("/", "-")
             shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("node_modules"))
             with (copy / name).open("a") as file:
                 file.write("\n")
             digests.add(read_page.__wrapped__(copy).digest)
+            tags.add(read_page.__wrapped__(copy).tag)
         moved = tmp_path / "moved"
         shutil.copytree(FOLDER, moved, ignore=shutil.ignore_patterns("node_modules"))
         (moved / "weeks.js").rename(moved / "months.js")
         digests.add(read_page.__wrapped__(moved).digest)
         assert len(digests) == 6
+        assert len(tags) == 5
 
     def test_packages_that_npm_put_there_are_no_part_of_it(self, tmp_path: Path) -> None:
         copy = tmp_path / "web"
