@@ -13,6 +13,7 @@ from tests.browser.watching import Watch
 from tests.browser.words import Words
 
 Rewrite = Callable[[dict[str, Any]], object]
+Headers = dict[str, str]
 
 
 class Held:
@@ -139,9 +140,7 @@ class Reader:
 
         self.page.route(pattern, handle)
 
-    def fail(
-        self, pattern: str, status: int, detail: str, times: int | None = None, **headers: str
-    ) -> None:
+    def fail(self, pattern: str, status: int, detail: str, headers: Headers | None = None) -> None:
         """Have requests fail as the service would tell of it."""
         body = json.dumps({"title": "", "status": status, "detail": detail, "errors": []})
         self.watch.expect(f"status of {status}")
@@ -151,4 +150,4 @@ class Reader:
                 status=status, content_type="application/problem+json", body=body, headers=headers
             )
 
-        self.page.route(pattern, handle, times=times)
+        self.page.route(pattern, handle)

@@ -1,0 +1,57 @@
+"""A service that wants a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.questions import KOREAN
+from tests.browser.reader import Reader
+from tests.browser.site import Site
+from tests.services import Service
+
+pytestmark = pytest.mark.slow
+
+KEY = "열쇠 of the tests"
+
+
+@pytest.fixture(scope="module")
+def guarded(site: Site) -> Iterator[str]:
+    variables = {"NONMUN_SERVER__ADMIN_KEY": KEY, "NONMUN_SERVER__ANONYMOUS": "false"}
+    with Service(site.store.folder, **variables) as service:
+        yield service.url
+
+
+def _enter(reader: Reader, key: str) -> None:
+    reader.page.get_by_label(reader.words("keyLabel"), exact=True).fill(key)
+    reader.button("keyEnter").click()
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_it_is_asked_for_and_kept_as_long_as_the_tab_is(
+    open_page: Open, guarded: str, language: str
+) -> None:
+    reader = open_page(language, url=guarded)
+    reader.watch.expect("status of 401")
+    reader.visit(q=KOREAN)
+    expect(reader.alert.first).to_contain_text(reader.words("keyNeeded"))
+    expect(reader.hits).to_have_count(0)
+    _enter(reader, "nonmun_wrong")
+    expect(reader.alert.first).to_contain_text("not known")
+    _enter(reader, KEY)
+    reader.is_asked(KOREAN)
+    reader.page.reload()
+    reader.is_asked(KOREAN)
+    assert KEY not in reader.page.url
+    assert reader.page.evaluate("localStorage.length") == 0
+
+
+def test_every_view_asks_for_it(open_page: Open, guarded: str) -> None:
+    reader = open_page(url=guarded)
+    reader.watch.expect("status of 401")
+    for place in ({}, {"view": "map"}, {"view": "timeline"}, {"view": "index"}, {"paper": "x"}):
+        reader.visit(**place)
+        expect(reader.alert.first).to_contain_text(reader.words("keyNeeded"))
