@@ -35,7 +35,10 @@ function kindOf(status) {
   return status < 500 ? "refused" : "failed";
 }
 
-/** A text as a header can hold it, which takes bytes: those of UTF-8. @param {string} text */
+/**
+ * A text in UTF-8, a character for each byte: a header can hold no others.
+ * @param {string} text
+ */
 const bytes = (text) => Array.from(new TextEncoder().encode(text), (one) => String.fromCharCode(one)).join("");
 
 /**

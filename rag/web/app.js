@@ -95,7 +95,8 @@ function update() {
     api.get(`papers/${path(place.paper)}/similar`, signal),
   );
   const explores = place.view === "map" || place.view === "timeline";
-  const beside = state.wide && question !== "" && !place.paper && place.view === "papers";
+  const found = question !== "" && !state.asked.trouble;
+  const beside = state.wide && found && !place.paper && place.view === "papers";
   // After the answer: it matters most.
   const answered = question === "" || (state.asked.key !== "" && !state.asked.busy);
   if ((explores || beside) && answered) {

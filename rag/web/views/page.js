@@ -60,7 +60,7 @@ function body(state, home, map) {
   return html`
     <div class="columns">
       <div class="results" aria-busy=${state.asked.busy}>${results(state)}</div>
-      ${state.wide ? html`<aside>${explore(state, map)}</aside>` : nothing}
+      ${state.wide && !state.asked.trouble ? html`<aside>${explore(state, map)}</aside>` : nothing}
     </div>
   `;
 }
