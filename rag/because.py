@@ -12,7 +12,7 @@ import numpy as np
 
 from index.glossary import Entry
 from index.glossary.spelling import WORDS, singular, spelling_key
-from index.papers import Paper
+from index.papers import Paper, Passage
 from index.scoring import Allowed, Floats
 from index.snapshot import Snapshot
 from rag.pictures import Named, Notes, Terms, Thing
@@ -91,6 +91,7 @@ class Reasons:
         self._allowed = allowed
         self._snapshot, self._things, self._has_vectors = snapshot, things, has_vectors
         self._papers: dict[int, Paper] = {}
+        self._passages: dict[int, Passage] = {}
         self._texts: dict[int | None, tuple[_Text, list[Entry]]] = {}
         self._weights = np.zeros(len(snapshot.lexicon.telling), np.float32)
         if terms is not None:
@@ -100,7 +101,10 @@ class Reasons:
     def of(self, hit: Hit) -> Because:
         """The reasons for one hit."""
         place, side = self._closest(hit)
-        text = None if place is None else self._snapshot.passage(place, hit.paper)
+        shown = {one.row: one.passage for one in hit.passages}
+        text = shown.get(-1 if place is None else place)
+        if text is None and place is not None:
+            text = self._snapshot.passage(place, hit.paper)
         like, like_text = self._told(side)
         terms = self._terms(hit)
         row = side.thing.row if side and isinstance(side.thing, Named) else None
@@ -156,7 +160,9 @@ class Reasons:
         paper = self._paper(side.thing.row)
         if side.passage is None:
             return None, paper.title
-        passage = self._snapshot.passage(side.passage, paper)
+        if side.passage not in self._passages:
+            self._passages[side.passage] = self._snapshot.passage(side.passage, paper)
+        passage = self._passages[side.passage]
         return passage.id, passage.text
 
     def _paper(self, row: int) -> Paper:
@@ -194,10 +200,10 @@ class Reasons:
         Those that both have by the same name are shown where a shared word is part of them: that
         both have a data set says nothing.
         """
-        if side is None:
+        theirs, entries = (None, []) if side is None else self._named(side.thing)
+        if theirs is None or not entries:
             return
-        theirs, entries = self._named(side.thing)
-        own, telling = _Text.of(_whole(hit.paper)), {_key(term) for term in terms}
+        own, telling = _Text(_whole(hit.paper)), {_key(term) for term in terms}
         for entry in entries:
             names = [one for one in (*entry.korean, entry.english, *entry.acronyms) if own.has(one)]
             same = any(map(theirs.has, names))
@@ -215,7 +221,7 @@ class Reasons:
                 paper = self._paper(thing.row)
                 text = _whole(paper) if thing.trusted else paper.title
             found = self._snapshot.glossary.search(text)
-            self._texts[key] = _Text.of(text), [one for one in found if self._tells(one)]
+            self._texts[key] = _Text(text), [one for one in found if self._tells(one)]
         return self._texts[key]
 
     def _tells(self, entry: Entry) -> bool:
@@ -225,27 +231,23 @@ class Reasons:
         return all(lexicon.telling[number] > 0 for number in lexicon.numbers(names))
 
 
-class _Text(NamedTuple):
-    """A text in which names are looked for.
+class _Text:
+    """A text in which names are looked for."""
 
-    Attributes:
-        joined: Its letters without spaces and signs.
-        words: Its words, in the singular.
-    """
+    def __init__(self, text: str) -> None:
+        self._words = WORDS.findall(text)
+        self._joined = "".join(self._words).lower()  # without spaces and signs
 
-    joined: str
-    words: frozenset[str]
-
-    @classmethod
-    def of(cls, text: str) -> _Text:
-        """Of a text."""
-        words = WORDS.findall(text)
-        return cls("".join(words).lower(), frozenset(map(singular, words)))
+    @cached_property
+    def _singular(self) -> frozenset[str]:
+        return frozenset(map(singular, self._words))
 
     def has(self, name: str) -> bool:
         """Whether a term is there, however it is spaced."""
         key = _key(name)
-        return key in self.joined if len(key) >= _LONG or not key.isascii() else key in self.words
+        if key not in self._joined:
+            return False
+        return len(key) >= _LONG or not key.isascii() or key in self._singular
 
 
 @lru_cache(_KEYS_KEPT)
