@@ -13,9 +13,9 @@ from index.lexical import Lexicon, latin_terms
 from index.papers import Paper
 from index.projection.layout import lay_out
 from index.projection.naming import Name, name_topics
-from index.projection.phrases import Texts
 from index.projection.placing import place
 from index.projection.projection import Projection, Topic
+from index.projection.runs import Texts
 from index.projection.topics import densest, find_topics
 from index.projection.vectors import Parts, paper_vectors
 

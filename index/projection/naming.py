@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from index.glossary import Glossary
 from index.glossary.spelling import spelling_key
-from index.projection.phrases import Ints, Phrases, Texts, english_phrases, korean_phrases
+from index.projection.phrases import Phrases, english_phrases, korean_phrases
+from index.projection.runs import Ints, Texts
 
 Floats = npt.NDArray[np.float64]
 

@@ -17,7 +17,8 @@ from index.papers import Paper
 from index.progress import Silent
 from index.projection.empty_words import says_nothing
 from index.projection.naming import Name, class_weights, name_topics
-from index.projection.phrases import Phrases, Texts, english_phrases, korean_phrases
+from index.projection.phrases import Phrases, english_phrases, korean_phrases
+from index.projection.runs import Texts
 
 SPEECH = (
     ("Speech Recognition in Noisy Streets", "거리에서 음성 인식을 한다. 음성 인식이 더 낫다."),
