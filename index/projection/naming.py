@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -91,7 +92,7 @@ def _choose(phrases: Phrases, topics: Ints) -> list[list[int]]:
     if not phrases.keys:
         return [[] for _ in range(int(topics.max()) + 1)]
     weights, shares = class_weights(phrases, topics)
-    lengths = [min(len(_words(phrase)), 3) for phrase in phrases.spellings]
+    lengths = [min(len(re.split("[ -]", phrase)), 3) for phrase in phrases.spellings]
     weights *= np.array(_WORDS)[lengths]
     weights[shares < _LEAST_SHARE] = 0
     chosen: list[list[int]] = [[] for _ in weights]
@@ -117,18 +118,14 @@ def _choose(phrases: Phrases, topics: Ints) -> list[list[int]]:
 def _best(weights: Floats, phrases: Phrases, own: Sequence[int], taken: set[int]) -> int | None:
     """The best phrase that is still to be had and has no word of those that a topic has."""
     least = weights[own[0]] * _SECOND if own else 0.0
-    words = {word for one in own for word in _words(phrases.spellings[one])}
+    words = {word for one in own for word in phrases.words[one]}
     numbers: list[int] = np.argsort(-weights, kind="stable")[:200].tolist()
     for number in numbers:
         if weights[number] <= least:
             return None
-        if number not in taken and not words & set(_words(phrases.spellings[number])):
+        if number not in taken and not words & phrases.words[number]:
             return number
     return None
-
-
-def _words(phrase: str) -> list[str]:
-    return [spelling_key(word) for word in phrase.replace("-", " ").split()]
 
 
 class _Names:

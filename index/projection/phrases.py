@@ -34,6 +34,7 @@ class Phrases:
     Attributes:
         keys: What all spellings of each phrase share.
         spellings: How each is spelt most often.
+        words: The keys of each one's words, and its own: what has one of them says the same again.
         papers: (pairs,) a paper that has a phrase, ...
         numbers: (pairs,) ... and the number of the phrase; each pair stands once.
         titled: (pairs,) whether its title has it.
@@ -41,6 +42,7 @@ class Phrases:
 
     keys: list[str]
     spellings: list[str]
+    words: list[frozenset[str]]
     papers: Ints
     numbers: Ints
     titled: npt.NDArray[np.bool_]
@@ -115,7 +117,11 @@ class _Found:
         ]
         papers, numbers, titled = np.array(pairs, np.int64).reshape(-1, 3).T
         spellings = [self._spelt(key) for key in keys]
-        return Phrases(keys, spellings, papers, numbers, titled.astype(np.bool_))
+        words = [
+            frozenset([key, *(self._key(word) for word in re.split("[ -]", spelling))])
+            for key, spelling in zip(keys, spellings, strict=True)
+        ]
+        return Phrases(keys, spellings, words, papers, numbers, titled.astype(np.bool_))
 
     def _spelt(self, key: str) -> str:
         """The most common spelling, in small letters but for names and acronyms."""

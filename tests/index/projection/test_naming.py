@@ -95,6 +95,13 @@ def test_no_two_regions_of_a_level_share_a_term(texts: Texts) -> None:
         assert len(terms) == len(set(terms))
 
 
+def test_a_name_does_not_say_a_thing_in_full_and_in_short(texts: Texts) -> None:
+    glossary = Glossary([Entry("3D reconstruction", (), ("depth",), 3)])
+    for terms in name_topics(texts, glossary, [np.zeros(10, np.int64), np.arange(10) % 2])[1]:
+        said = " ".join(name.english.lower() for name in terms)
+        assert not ("depth" in said and "reconstruction" in said)
+
+
 def test_where_papers_say_the_same_nothing_is_made_up(tmp_path: Path) -> None:
     (tmp_path / "2024-05-01.md").write_text(
         "".join(
@@ -133,6 +140,7 @@ def test_weights_are_those_of_the_formula() -> None:
     phrases = Phrases(
         ["a", "b"],
         ["a", "b"],
+        [frozenset("a"), frozenset("b")],
         np.array([0, 1, 0, 2]),
         np.array([0, 0, 1, 1]),
         np.array([True, False, False, False]),
