@@ -34,12 +34,15 @@ def paper_vectors(parts: Parts) -> Floats:
 
     The first two are taken from the mean of all, which is what all papers share.
     """
-    having, first = np.unique(parts.owners, return_index=True)  # a paper may say nothing
+    first = np.searchsorted(parts.owners, np.arange(len(parts.titles) + 1))
     papers, dimension = parts.titles.shape
     own = 0 if parts.latent is None else parts.latent.shape[1]
     joined = np.zeros((papers, 2 * dimension + own), np.float32)
     means, titles, latent = np.split(joined, [dimension, 2 * dimension], axis=1)
-    means[having] = np.add.reduceat(parts.passages, first, axis=0)
+    lengths = np.diff(first)
+    for number in range(int(lengths.max(initial=0))):  # `np.add.reduceat` takes four times as long
+        rows = np.flatnonzero(lengths > number)
+        means[rows] += parts.passages[first[rows] + number]
     titles[:] = parts.titles
     for part, weight in ((means, _PASSAGES), (titles, _TITLE)):
         _scale(part, 1.0)
