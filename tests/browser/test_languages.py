@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.browser.questions import KOREAN, RAG_PAPER
 from tests.browser.reader import Reader
+from tests.browser.site import PAPERS
 from tests.browser.words import Words, dictionary
 
 pytestmark = pytest.mark.slow
@@ -87,7 +88,7 @@ def test_a_theme_is_chosen_and_kept(open_page: Open) -> None:
 def test_the_map_takes_the_colours_of_the_theme(open_page: Open) -> None:
     reader = open_page(color_scheme="light")
     reader.visit(view="map")
-    expect(reader.chart).to_have_attribute("data-drawn", "49")
+    expect(reader.chart).to_have_attribute("data-drawn", str(PAPERS))
     before = reader.pixels()
     reader.page.emulate_media(color_scheme="dark")
     reader.changes(before)

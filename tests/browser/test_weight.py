@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.questions import KOREAN
 from tests.browser.reader import Reader
+from tests.browser.site import PAPERS
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +63,7 @@ def test_the_map_is_asked_for_when_it_is_needed(open_page: Open) -> None:
     expect(reader.region("similar").get_by_role("article")).to_have_count(10)
     assert reader.watch.paths("/v1/map") == []
     reader.page.get_by_role("link", name=reader.words("map"), exact=True).click()
-    expect(reader.chart).to_have_attribute("data-drawn", "49")
+    expect(reader.chart).to_have_attribute("data-drawn", str(PAPERS))
     reader.page.get_by_role("link", name=reader.words("timeline"), exact=True).click()
     expect(reader.region("timelineTitle").get_by_role("link").first).to_be_visible()
     assert len(reader.watch.paths("/v1/map")) == 1
@@ -75,13 +76,13 @@ def test_the_answer_comes_before_the_map(reader: Reader) -> None:
     assert reader.watch.paths("/v1/map") == []
     assert reader.watch.paths("/v1/search") == []
     held.release()
-    expect(reader.chart).to_have_attribute("data-lit", "49")
+    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
 
 
 def test_nothing_is_asked_twice(reader: Reader) -> None:
     reader.visit()
     reader.ask(KOREAN)
-    expect(reader.chart).to_have_attribute("data-lit", "49")
+    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
     reader.link("enlarge").click()
     expect(reader.button("byTopic")).to_be_visible()
     reader.page.go_back()
