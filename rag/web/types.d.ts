@@ -39,8 +39,10 @@ export interface Because {
   like: string | null;
   terms: string[];
   authors: string[];
-  passage_text?: string | null;
-  like_text?: string | null;
+  passage_text: string | null;
+  like_paper: string | null;
+  like_text: string | null;
+  names: { korean: string | null; english: string }[];
 }
 
 export interface SimilarHit extends Hit {

@@ -10,6 +10,7 @@ import { paint, radius } from "./painting.js";
 const MOST = 60; // how much it can be enlarged
 const REACH = 12; // pixels from a point within which it is meant
 const EDGE = 24;
+const STRETCH = 1.6;
 const STEP = 60;
 
 export class MapCanvas {
@@ -143,10 +144,12 @@ export class MapCanvas {
     const { papers } = chart;
     const { width, height } = this.view;
     const ends = extent(papers.x, papers.y);
-    const scale = Math.min((width - 2 * EDGE) / ends.width, (height - 2 * EDGE) / ends.height);
+    const fits = [(width - 2 * EDGE) / ends.width, (height - 2 * EDGE) / ends.height];
+    // Where there is room to one side it is used: names need it, and near stays near.
+    const [wide, high] = fits.map((one) => Math.min(one, STRETCH * Math.min(...fits)));
     const at = (/** @type {number} */ x, /** @type {number} */ y) => [
-      (x - ends.x) * scale + width / 2,
-      (ends.y - y) * scale + height / 2,
+      (x - ends.x) * wide + width / 2,
+      (ends.y - y) * high + height / 2,
     ];
     const x = Float32Array.from(papers.x, (one, i) => at(one, papers.y[i])[0]);
     const y = Float32Array.from(papers.y, (one, i) => at(papers.x[i], one)[1]);

@@ -34,6 +34,7 @@ const DEEP = 2.6; // enlarged by more, fine topics are named instead of broad on
 const TITLES = 14; // and by more than this, papers
 const MOST_TITLES = 40;
 const NUMBERED = 10;
+const NARROW = 600; // pixels; where it is narrower, a topic has one term for a name
 const FONT = "system-ui, 'Noto Sans KR', 'Noto Sans CJK KR', sans-serif";
 
 /** @param {View} view @param {number} papers */
@@ -127,7 +128,8 @@ function labels(context, scene, view) {
     const at = scene.at(topic.x, topic.y);
     const px = at[0] * view.k + view.x;
     const py = at[1] * view.k + view.y;
-    const name = (scene.language === "ko" && topic.korean) || topic.english || topic.korean;
+    const whole = (scene.language === "ko" && topic.korean) || topic.english || topic.korean;
+    const name = view.width < NARROW ? whole.split(" · ")[0] : whole;
     const wide = context.measureText(name).width;
     if (!name || px + wide < 0 || px - wide > view.width || py < 0 || py > view.height) continue;
     const middle = Math.min(Math.max(px, wide / 2 + 4), view.width - wide / 2 - 4);

@@ -102,19 +102,32 @@ function similar(state) {
 }
 
 /** @param {Because} why */
-const because = (why) => html`
-  <dl class="because">
-    ${why.terms.length ? html`<div><dt>${say("shares")}</dt><dd>${why.terms.map((one) => html`<span class="term">${one}</span> `)}</dd></div>` : nothing}
-    ${why.authors.length ? html`<div><dt>${say("sameAuthors")}</dt><dd>${why.authors.join(", ")}</dd></div>` : nothing}
-    ${why.passage_text && why.like_text
-      ? html`<div><dt>${say("nearest")}</dt><dd>
-          <details><summary>${why.passage_text.slice(0, 90)}…</summary>
-            <p><b>${say("there")}</b> <span lang="ko">${why.passage_text}</span></p>
-            <p><b>${say("here")}</b> <span lang="ko">${why.like_text}</span></p>
-          </details></dd></div>`
-      : nothing}
-  </dl>
-`;
+function because(why) {
+  const terms = shared(why);
+  return html`
+    <dl class="because">
+      ${terms.length ? html`<div><dt>${say("shares")}</dt><dd>${terms.map((one) => html`<span class="term">${one}</span> `)}</dd></div>` : nothing}
+      ${why.authors.length ? html`<div><dt>${say("sameAuthors")}</dt><dd>${why.authors.join(", ")}</dd></div>` : nothing}
+      ${why.passage_text && why.like_text
+        ? html`<div><dt>${say("nearest")}</dt><dd>
+            <details><summary>${why.passage_text.slice(0, 90)}…</summary>
+              <p><b>${say("there")}</b> <span lang="ko">${why.passage_text}</span></p>
+              <p><b>${say("here")}</b> <span lang="ko">${why.like_text}</span></p>
+            </details></dd></div>`
+        : nothing}
+    </dl>
+  `;
+}
+
+/**
+ * What both papers speak of: terms with their names in both languages, then other words.
+ * @param {Because} why
+ */
+function shared({ names, terms }) {
+  const named = names.map((one) => [one.korean, one.english].filter(Boolean).join(" · "));
+  const known = new Set(names.flatMap((one) => [one.korean, one.english]).map((one) => one?.toLowerCase()));
+  return [...named, ...terms.filter((one) => !known.has(one.toLowerCase()))];
+}
 
 /**
  * @param {State} state
