@@ -18,9 +18,9 @@ from benchmarks.table import milliseconds, table
 from index.questions import Question, read_questions
 from index.snapshot import Snapshot
 from index.store import Store
-from rag import likeness, pictures
+from rag import likeness, representations
 from rag.intervals import compare, interval
-from rag.pictures import Named, Picture, Thing
+from rag.representations import Named, Representation, Thing
 from rag.search import Searcher
 from rag.settings import SearchGroup, SimilarGroup
 from rag.similar import similar
@@ -38,7 +38,7 @@ class Variant:
     patched: tuple[tuple[Any, str, Any], ...] = ()
 
 
-def _title(leg: Picture[Any], thing: Thing) -> Any:
+def _title(leg: Representation[Any], thing: Thing) -> Any:
     """As if the text of every paper that is asked about were doubted."""
     return leg.title(thing.row) if isinstance(thing, Named) else leg.notes(thing)
 
@@ -57,10 +57,10 @@ VARIANTS = (
     Variant("twice the feedback", {"feedback": 2}),
     Variant("feedback from 3 papers", patched=((likeness, "FEEDBACK_FROM", 3),)),
     Variant("feedback from 8 papers", patched=((likeness, "FEEDBACK_FROM", 8),)),
-    Variant("the title's terms as all others", patched=((pictures, "TITLE", 1),)),
-    Variant("each term once", patched=((pictures, "_SATURATION", 1e-9),)),
+    Variant("the title's terms as all others", patched=((representations, "TITLE", 1),)),
+    Variant("each term once", patched=((representations, "_SATURATION", 1e-9),)),
     Variant("equal weights", {"lexical": 1, "dense": 1, "latent": 1}),
-    Variant("the title alone", patched=((likeness, "picture_of", _title),)),
+    Variant("the title alone", patched=((likeness, "representation_of", _title),)),
     Variant("diversity .1", {"diversity": 0.1}),
     Variant("diversity .3", {"diversity": 0.3}),
 )

@@ -15,7 +15,7 @@ from index.glossary.spelling import WORDS, singular, spelling_key
 from index.papers import Paper, Passage
 from index.scoring import Allowed, Floats
 from index.snapshot import Snapshot
-from rag.pictures import Named, Notes, Terms, Thing
+from rag.representations import Named, Notes, Terms, Thing
 from rag.search import Hit
 
 _TERMS_SHOWN = 8

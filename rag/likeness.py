@@ -12,14 +12,14 @@ from index.scoring import Floats, Leg, Mask, standardise
 from index.snapshot import Snapshot
 from rag.errors import LegsFailedError
 from rag.legs import Legs
-from rag.pictures import (
-    DensePicture,
-    LatentPicture,
-    LexicalPicture,
+from rag.representations import (
+    DenseRepresentation,
+    LatentRepresentation,
+    LexicalRepresentation,
     Named,
-    Picture,
+    Representation,
     Thing,
-    picture_of,
+    representation_of,
 )
 from rag.settings import SimilarGroup
 
@@ -44,13 +44,13 @@ class Likeness:
         """
         self._snapshot, self._settings, self._legs = snapshot, settings, legs
         self._trusted = trusted
-        self._openers: dict[Leg, Callable[[], Picture[Any]]] = {}
+        self._openers: dict[Leg, Callable[[], Representation[Any]]] = {}
         if settings.lexical:
-            self._openers[Leg.LEXICAL] = lambda: LexicalPicture(snapshot)
+            self._openers[Leg.LEXICAL] = lambda: LexicalRepresentation(snapshot)
         if settings.dense:
-            self._openers[Leg.DENSE] = lambda: DensePicture(snapshot)
+            self._openers[Leg.DENSE] = lambda: DenseRepresentation(snapshot)
         if settings.latent and snapshot.latent is not None:
-            self._openers[Leg.LATENT] = lambda: LatentPicture(snapshot)
+            self._openers[Leg.LATENT] = lambda: LatentRepresentation(snapshot)
         self._weights = {
             Leg.LEXICAL: settings.lexical,
             Leg.DENSE: settings.dense,
@@ -82,19 +82,19 @@ class Likeness:
         return soft
 
     def centre(self, leg: Leg, things: Sequence[Thing]) -> Any:
-        """A leg's picture of what is between all things; `None` where it is off or fails."""
+        """A leg's representation of what is between all things; `None` where it is off or fails."""
         if leg not in self._openers:
             return None
 
-        def picture() -> Any:
+        def representation() -> Any:
             opened = self._openers[leg]()
-            return opened.centre([picture_of(opened, one) for one in things])
+            return opened.centre([representation_of(opened, one) for one in things])
 
-        return self._run(leg, picture)
+        return self._run(leg, representation)
 
     def _each(self, things: Sequence[Thing], feedback: bool) -> Floats:
         """By each of the things: (things, papers)."""
-        scores = self._fused(lambda leg: [picture_of(leg, one) for one in things])
+        scores = self._fused(lambda leg: [representation_of(leg, one) for one in things])
         weight = np.float32(self._settings.feedback if feedback else 0)
         count = min(FEEDBACK_FROM, int(self._trusted.sum()) // _PAPERS_EACH)
         if not weight or not count:
@@ -112,10 +112,10 @@ class Likeness:
         rows = np.flatnonzero(allowed)
         return sorted(rows[top_rows(scores[rows], count)].tolist())
 
-    def _fused(self, pictures: Callable[[Picture[Any]], list[Any]]) -> Floats:
+    def _fused(self, representations: Callable[[Representation[Any]], list[Any]]) -> Floats:
         total: Floats | None = None
         for leg, opener in list(self._openers.items()):
-            found = self._run(leg, lambda opener=opener: _scores(opener(), pictures))  # type: ignore[misc]
+            found = self._run(leg, lambda opener=opener: _scores(opener(), representations))  # type: ignore[misc]
             if found is not None:
                 found *= np.float32(self._weights[leg])
                 total = found if total is None else total + found
@@ -130,5 +130,7 @@ class Likeness:
         return found
 
 
-def _scores(leg: Picture[Any], pictures: Callable[[Picture[Any]], list[Any]]) -> Floats:
-    return np.stack([standardise(own) for own in leg.scores(pictures(leg))])
+def _scores(
+    leg: Representation[Any], representations: Callable[[Representation[Any]], list[Any]]
+) -> Floats:
+    return np.stack([standardise(own) for own in leg.scores(representations(leg))])

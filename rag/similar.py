@@ -15,7 +15,7 @@ from rag.errors import QueryError, UnknownPaperError
 from rag.filters import Filters, leave_out
 from rag.legs import Legs
 from rag.likeness import Likeness
-from rag.pictures import Named, Notes, Terms, Thing
+from rag.representations import Named, Notes, Terms, Thing
 from rag.search import NO_FILTERS, Hit, Searcher, has_word
 
 _TERMS_MARKED = 64  # the heaviest, by which passages are chosen and marked

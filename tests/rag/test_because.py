@@ -12,7 +12,7 @@ from index.scoring import Query
 from index.snapshot import Snapshot
 from rag.because import Because, Name, Reasons
 from rag.filters import Filters
-from rag.pictures import LexicalPicture, Named, Notes, Thing, picture_of
+from rag.representations import LexicalRepresentation, Named, Notes, Thing, representation_of
 from rag.search import Searcher
 from rag.similar import similar
 from tests.rag.tiny import build_tiny, number
@@ -53,8 +53,8 @@ def _because(snapshot: Snapshot, paper: int, *things: Thing) -> Because:
     row = snapshot.row_of(number(paper))
     assert row is not None
     (hit,) = searcher.make_hits([row], np.zeros(len(snapshot), np.float32), Query(), 1, None)
-    leg = LexicalPicture(snapshot)
-    terms = leg.centre([picture_of(leg, one) for one in things])
+    leg = LexicalRepresentation(snapshot)
+    terms = leg.centre([representation_of(leg, one) for one in things])
     return Reasons(snapshot, things, terms).of(hit)
 
 
@@ -134,7 +134,7 @@ def test_a_filter_on_sections_holds_for_reasons_too(searcher: Searcher) -> None:
 
 def test_shared_words_are_the_heaviest_as_the_paper_has_them(searcher: Searcher) -> None:
     snapshot = searcher.snapshot
-    leg, row = LexicalPicture(snapshot), 5
+    leg, row = LexicalRepresentation(snapshot), 5
     asked = leg.paper(row)
     weights = dict(zip(asked.numbers.tolist(), asked.weights.tolist(), strict=True))
     for one in similar(searcher, [snapshot.ids[row]], top_k=10).hits:

@@ -15,16 +15,16 @@ from index.scoring import Floats, Leg, standardise
 from index.snapshot import Snapshot
 from rag.legs import Legs
 from rag.likeness import Likeness
-from rag.pictures import (
+from rag.representations import (
     TITLE,
-    DensePicture,
-    LatentPicture,
-    LexicalPicture,
+    DenseRepresentation,
+    LatentRepresentation,
+    LexicalRepresentation,
     Named,
     Notes,
-    Picture,
+    Representation,
     Thing,
-    picture_of,
+    representation_of,
 )
 from rag.search import Searcher
 from rag.settings import SearchGroup, SimilarGroup
@@ -66,8 +66,8 @@ def test_terms_weigh_by_how_often_they_occur_and_how_rare_they_are(
     snapshot: Snapshot, trusted: bool
 ) -> None:
     row = _row(snapshot, LORA)
-    leg = LexicalPicture(snapshot)
-    found = picture_of(leg, Named(row, trusted))
+    leg = LexicalRepresentation(snapshot)
+    found = representation_of(leg, Named(row, trusted))
     text = _words(snapshot, row) if trusted else []
     wanted = _weights(snapshot, text, snapshot.lexicon.title_terms(row))
     assert found.numbers.tolist() == sorted(wanted)
@@ -77,13 +77,13 @@ def test_terms_weigh_by_how_often_they_occur_and_how_rare_they_are(
 
 
 def test_a_centre_of_terms_has_their_mean_weights(snapshot: Snapshot) -> None:
-    leg = LexicalPicture(snapshot)
-    pictures = [leg.paper(row) for row in (0, 1, 2)]
+    leg = LexicalRepresentation(snapshot)
+    representations = [leg.paper(row) for row in (0, 1, 2)]
     sums: Counter[int] = Counter()
-    for one in pictures:
+    for one in representations:
         sums.update(dict(zip(one.numbers.tolist(), one.weights.tolist(), strict=True)))
     length = math.sqrt(sum(weight**2 for weight in sums.values()))
-    found = leg.centre(pictures)
+    found = leg.centre(representations)
     assert found.numbers.tolist() == sorted(sums)
     wanted = [sums[n] / length for n in sorted(sums)]
     np.testing.assert_allclose(found.weights, wanted, rtol=1e-5)
@@ -91,7 +91,7 @@ def test_a_centre_of_terms_has_their_mean_weights(snapshot: Snapshot) -> None:
 
 def test_vectors_are_means_of_titles_and_passages(snapshot: Snapshot) -> None:
     assert snapshot.titles is not None
-    leg = DensePicture(snapshot)
+    leg = DenseRepresentation(snapshot)
     wanted = []
     for row in range(len(snapshot)):
         mean = snapshot.vectors.vectors[list(snapshot.passages_of(row))].mean(0)
@@ -110,16 +110,16 @@ def test_a_text_is_the_mean_of_its_pieces(snapshot: Snapshot) -> None:
     assert "".join(text[a:b] for a, b in notes.spans).count("확산") == 60
     assert all(b - a <= 600 for a, b in notes.spans)
     mean = notes.vectors.mean(0)
-    found = picture_of(DensePicture(snapshot), notes)
+    found = representation_of(DenseRepresentation(snapshot), notes)
     np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-6)
     assert snapshot.latent is not None
-    latent = picture_of(LatentPicture(snapshot), notes)
+    latent = representation_of(LatentRepresentation(snapshot), notes)
     words = snapshot.lexicon.words_of(text)
     np.testing.assert_allclose(latent, snapshot.latent.space.vector(words), atol=1e-6)
 
 
 def test_a_text_is_looked_for_by_what_the_corpus_calls_its_terms(snapshot: Snapshot) -> None:
-    leg = LexicalPicture(snapshot)
+    leg = LexicalRepresentation(snapshot)
     found = leg.notes(Notes(snapshot, "reward model"))
     names = snapshot.glossary.translations("reward model")
     translated = {n for name in names for n in snapshot.lexicon.numbers(name.split())}
@@ -131,17 +131,19 @@ def _likeness(snapshot: Snapshot, **settings: float) -> Likeness:
     return Likeness(snapshot, group, Legs(), np.ones(len(snapshot), np.bool_))
 
 
-def _legs(snapshot: Snapshot, group: SimilarGroup) -> list[tuple[float, Picture[Any]]]:
+def _legs(snapshot: Snapshot, group: SimilarGroup) -> list[tuple[float, Representation[Any]]]:
     return [
-        (group.lexical, LexicalPicture(snapshot)),
-        (group.dense, DensePicture(snapshot)),
-        (group.latent, LatentPicture(snapshot)),
+        (group.lexical, LexicalRepresentation(snapshot)),
+        (group.dense, DenseRepresentation(snapshot)),
+        (group.latent, LatentRepresentation(snapshot)),
     ]
 
 
 def _fused(snapshot: Snapshot, thing: Thing, group: SimilarGroup) -> Floats:
     legs = _legs(snapshot, group)
-    parts = [weight * standardise(leg.scores([picture_of(leg, thing)])[0]) for weight, leg in legs]
+    parts = [
+        weight * standardise(leg.scores([representation_of(leg, thing)])[0]) for weight, leg in legs
+    ]
     return standardise(np.sum(parts, axis=0, dtype=np.float32))
 
 
@@ -218,7 +220,7 @@ def test_a_leg_that_failed_is_left_out_from_then_on(
     legs = Legs()
     likeness = Likeness(snapshot, SimilarGroup(), legs, np.ones(len(snapshot), np.bool_))
     with monkeypatch.context() as patch:
-        patch.setattr(LatentPicture, "scores", None)
+        patch.setattr(LatentRepresentation, "scores", None)
         likeness.scores([Named(0, trusted=True)], feedback=False)
     assert legs[Leg.LATENT] == "failed"
     found = likeness.scores([Named(0, trusted=True)], feedback=False)

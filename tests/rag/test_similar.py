@@ -131,10 +131,10 @@ def test_a_leg_of_no_weight_is_off(searcher: Searcher, leg: Leg) -> None:
     assert len(found.hits) == 10
 
 
-PICTURES = {
-    Leg.LEXICAL: "LexicalPicture",
-    Leg.DENSE: "DensePicture",
-    Leg.LATENT: "LatentPicture",
+REPRESENTATIONS = {
+    Leg.LEXICAL: "LexicalRepresentation",
+    Leg.DENSE: "DenseRepresentation",
+    Leg.LATENT: "LatentRepresentation",
 }
 
 
@@ -146,7 +146,7 @@ PICTURES = {
 def test_a_leg_that_fails_is_told_and_the_others_answer(
     searcher: Searcher, leg: Leg, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"rag.pictures.{PICTURES[leg]}.{method}", _fail)
+    monkeypatch.setattr(f"rag.representations.{REPRESENTATIONS[leg]}.{method}", _fail)
     found = similar(searcher, [LORA], top_k=5)
     assert found.legs == {
         **dict.fromkeys(Leg, Status.OFF),
@@ -162,8 +162,8 @@ def test_a_leg_that_fails_is_told_and_the_others_answer(
 def test_without_any_leg_there_is_an_error(
     searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in PICTURES.values():
-        monkeypatch.setattr(f"rag.pictures.{name}.scores", _fail)
+    for name in REPRESENTATIONS.values():
+        monkeypatch.setattr(f"rag.representations.{name}.scores", _fail)
     with pytest.raises(LegsFailedError, match="no leg"):
         similar(searcher, [LORA])
 

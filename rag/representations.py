@@ -1,7 +1,7 @@
-"""Pictures of papers and texts, by which all papers are scored for how alike they are.
+"""Representations of papers and texts, by which all papers are scored for how alike they are.
 
-Each leg has its own picture of a thing: its weighted terms, or a vector. Pictures of several
-things have a centre, which is a picture again, and every paper is scored by each picture.
+Each leg has its own representation of a thing: its weighted terms, or a vector. Those of several
+things have a centre, which is one too, and every paper is scored by each.
 """
 
 from __future__ import annotations
@@ -81,23 +81,23 @@ class Notes:
 Thing = Named | Notes
 
 
-class Picture(Protocol[T]):
-    """A leg: makes pictures of things, and scores all papers by them."""
+class Representation(Protocol[T]):
+    """A leg: makes representations of things, and scores all papers by them."""
 
     def paper(self, row: int) -> T:
-        """The picture of a paper."""
+        """The representation of a paper."""
 
     def title(self, row: int) -> T:
-        """The picture of its title alone."""
+        """The representation of its title alone."""
 
     def notes(self, notes: Notes) -> T:
-        """The picture of a text."""
+        """The representation of a text."""
 
-    def centre(self, pictures: Sequence[T]) -> T:
-        """The picture of what is between some."""
+    def centre(self, representations: Sequence[T]) -> T:
+        """The representation of what is between some."""
 
-    def scores(self, pictures: Sequence[T]) -> Floats:
-        """How alike every paper is to each picture: (pictures, papers)."""
+    def scores(self, representations: Sequence[T]) -> Floats:
+        """How alike every paper is to each representation: (representations, papers)."""
 
 
 class Terms(NamedTuple):
@@ -112,7 +112,7 @@ class Terms(NamedTuple):
     weights: Floats
 
 
-class LexicalPicture:
+class LexicalRepresentation:
     """BM25 of terms that are weighted as often as they occur, and as rare as they are."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -137,17 +137,17 @@ class LexicalPicture:
         own = np.array(self._lexicon.numbers(notes.words), np.int64)
         return self._weigh(own, np.array(translated, np.int64), TRANSLATED)
 
-    def centre(self, pictures: Sequence[Terms]) -> Terms:
-        """All terms of some pictures, with their mean weights."""
-        numbers = np.concatenate([one.numbers for one in pictures])
-        weights = np.concatenate([one.weights for one in pictures])
+    def centre(self, representations: Sequence[Terms]) -> Terms:
+        """All terms of some representations, with their mean weights."""
+        numbers = np.concatenate([one.numbers for one in representations])
+        weights = np.concatenate([one.weights for one in representations])
         found, places = np.unique(numbers, return_inverse=True)
         sums = np.bincount(places, weights, len(found)).astype(np.float32)
         return Terms(found, unit(sums))
 
-    def scores(self, pictures: Sequence[Terms]) -> Floats:
-        """BM25 by each: (pictures, papers)."""
-        return np.stack([self._lexicon.weigh_papers(*one) for one in pictures])
+    def scores(self, representations: Sequence[Terms]) -> Floats:
+        """BM25 by each: (representations, papers)."""
+        return np.stack([self._lexicon.weigh_papers(*one) for one in representations])
 
     def _title(self, row: int) -> Ints:
         return _numbers(self._lexicon.title_lists, row, row + 1)
@@ -178,17 +178,17 @@ class _Vectors:
         vector: Floats = self._papers[row]
         return vector
 
-    def centre(self, pictures: Sequence[Floats]) -> Floats:
+    def centre(self, representations: Sequence[Floats]) -> Floats:
         """Their mean."""
-        return unit(np.stack(pictures).mean(0))
+        return unit(np.stack(representations).mean(0))
 
-    def scores(self, pictures: Sequence[Floats]) -> Floats:
-        """Cosines: (pictures, papers)."""
-        found: Floats = np.stack(pictures) @ self._papers.T
+    def scores(self, representations: Sequence[Floats]) -> Floats:
+        """Cosines: (representations, papers)."""
+        found: Floats = np.stack(representations) @ self._papers.T
         return found
 
 
-class DensePicture(_Vectors):
+class DenseRepresentation(_Vectors):
     """Vectors of the encoder: of the title and the passages, or of a text's pieces."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -209,7 +209,7 @@ class DensePicture(_Vectors):
         return unit(notes.vectors.mean(0))
 
 
-class LatentPicture(_Vectors):
+class LatentRepresentation(_Vectors):
     """Vectors of words that go together in this corpus."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -227,8 +227,8 @@ class LatentPicture(_Vectors):
         return self._space.vector(notes.words)
 
 
-def picture_of(leg: Picture[T], thing: Thing) -> T:
-    """A leg's picture of a thing."""
+def representation_of(leg: Representation[T], thing: Thing) -> T:
+    """A leg's representation of a thing."""
     if isinstance(thing, Notes):
         return leg.notes(thing)
     return leg.paper(thing.row) if thing.trusted else leg.title(thing.row)
