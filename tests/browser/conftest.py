@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from index.store import Store
-from tests.browser.chart import ADDRESS, stand_in
 from tests.browser.chromium import launched, path_of_browser
 from tests.browser.reader import Reader
 from tests.browser.site import Site, publish
@@ -41,7 +40,7 @@ def published(samples: Path, store: Store, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def site(published: Store) -> Iterator[Site]:
     with Service(published.folder) as service:
-        yield Site(service, published, stand_in(service, published))
+        yield Site(service, published)
 
 
 @pytest.fixture
@@ -65,11 +64,6 @@ def open_page(chromium: Browser, site: Site) -> Iterator[Open]:
         )
         context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(REPORT_VIOLATIONS)
-        if site.chart is not None:
-            context.route(
-                ADDRESS,
-                lambda route: route.fulfill(body=site.chart, content_type="application/json"),
-            )
         page = context.new_page()
         readers.append(Reader(page, url, Watch(page, url), language))
         return readers[-1]

@@ -20,11 +20,10 @@ PAPERS = 49
 
 @dataclass(frozen=True)
 class Site:
-    """A running service, and a map where it has none of its own."""
+    """A running service, and what it serves."""
 
     service: Service
     store: Store
-    chart: str | None
 
     @property
     def url(self) -> str:

@@ -12,7 +12,7 @@ from tests.browser.reader import Reader
 pytestmark = pytest.mark.slow
 
 BOLTS_BIBTEX = r"""@misc{oneil2025fewer,
-  title = {{50\% Fewer Bolts: \$O(n\_2)\$ Bridges \& \{Trusses\} \textasciitilde{} a C\# Study}},
+  title = {{50\% Fewer Bolts: \$n\_2\$ \& \textbraceleft{}C\#\textbraceright{} \textasciitilde{}}},
   author = {Jürgen O'Neil and Ada \#1 Builder},
   year = {2025},
   eprint = {2503.09902},
