@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit.js";
 import { known, megabytes, moment, number, say } from "../words.js";
+import { flag } from "./papers.js";
 import { trouble } from "./trouble.js";
 
 /** @typedef {import("../types").State} State */
@@ -97,7 +98,7 @@ function report(told) {
   return html`
     <dl class="figures">
       ${["files", "entries", "papers", "encoded", "carried"].filter((one) => typeof told[one] === "number").map((one) => figure(one, number(told[one])))}
-      ${flagged.map(([flag, n]) => html`<div><dt>${say(`flag_${flag}`)}</dt><dd>${number(n)}</dd></div>`)}
+      ${flagged.map(([name, n]) => html`<div><dt>${flag(name)}</dt><dd>${number(n)}</dd></div>`)}
     </dl>
     <h4>${say("problems")}</h4>
     ${problems.length

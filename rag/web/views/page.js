@@ -12,6 +12,7 @@ import { keyForm, trouble } from "./trouble.js";
 
 /** @typedef {import("../types").State} State */
 
+const USUAL = 10; // papers in a reply that asks for no number
 const THEMES = ["auto", "light", "dark"];
 
 /**
@@ -71,7 +72,7 @@ function results(state) {
   if (asked.trouble) return trouble(state, asked.trouble);
   if (!asked.value) return html`<p class="status" role="status">${say("loading")}</p>${skeleton()}`;
   const next = COUNTS[COUNTS.indexOf(state.place.n) + 1];
-  const isMore = next && (asked.value.papers?.length ?? 0) >= Number(state.place.n || 1);
+  const isMore = next && (asked.value.papers?.length ?? 0) >= Number(state.place.n || USUAL);
   return html`
     ${answer(state)} ${papers(state)}
     ${isMore

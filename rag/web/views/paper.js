@@ -4,7 +4,7 @@ import { bibtex, markdown } from "../copying.js";
 import { find } from "../text.js";
 import { html, nothing, repeat } from "../vendor/lit.js";
 import { say } from "../words.js";
-import { card, chosen, facts, flags, marked, title } from "./papers.js";
+import { card, chosen, facts, flag, flags, marked, title } from "./papers.js";
 import { trouble } from "./trouble.js";
 
 /** @typedef {import("../types").State} State */
@@ -51,7 +51,7 @@ function whole(state, one) {
       ${facts(one)} ${flags(one.flags)}
       ${one.findings.length
         ? html`<details class="doubts"><summary>${say("doubts")}</summary><ul>
-            ${one.findings.map((found) => html`<li><strong>${say(`flag_${found.flag}`)}</strong>: <span lang="en">${found.evidence}</span></li>`)}
+            ${one.findings.map((found) => html`<li><strong>${flag(found.flag)}</strong>: <span lang="en">${found.evidence}</span></li>`)}
           </ul></details>`
         : nothing}
       <p class="actions">

@@ -2,7 +2,7 @@
 
 import { pieces, safe } from "../text.js";
 import { html, nothing, repeat } from "../vendor/lit.js";
-import { count, number, say } from "../words.js";
+import { count, known, number, say } from "../words.js";
 
 /** @typedef {import("../types").State} State */
 /** @typedef {import("../types").Hit} Hit */
@@ -71,10 +71,16 @@ export function facts(paper) {
   </p>`;
 }
 
+/**
+ * What a flag warns of; one that a later version has is shown as it is called.
+ * @param {string} name
+ */
+export const flag = (name) => (known(`flag_${name}`) ? say(`flag_${name}`) : name);
+
 /** @param {string[]} found */
 export const flags = (found) =>
   found.length
-    ? html`<ul class="flags">${found.map((one) => html`<li><span aria-hidden="true">⚠</span> ${say(`flag_${one}`)}</li>`)}</ul>`
+    ? html`<ul class="flags">${found.map((one) => html`<li><span aria-hidden="true">⚠</span> ${flag(one)}</li>`)}</ul>`
     : nothing;
 
 /**
