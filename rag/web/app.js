@@ -11,7 +11,8 @@ import { say } from "./words.js";
 /** @typedef {import("./types").State} State */
 /** @typedef {import("./types").Place} Place */
 
-const NEAREST = 100; // papers that are lit on the map and counted by week
+// Papers that are lit on the map and counted by week: of few papers few are near.
+const NEAREST = { share: 0.05, least: 10, most: 100 };
 const POLL_MS = 1000;
 const WIDE = matchMedia("(min-width: 1100px)");
 
@@ -105,13 +106,19 @@ function update() {
     load("nearest", key, (signal) =>
       api.post(
         "search",
-        { query: question, top_k: NEAREST, passages_per_paper: 0, filters: filters(place) },
+        { query: question, top_k: near(), passages_per_paper: 0, filters: filters(place) },
         signal,
       ),
     );
   }
   if (place.view === "index") load("overview", "index", overview);
   else state.overview = nothing();
+}
+
+function near() {
+  const { share, least, most } = NEAREST;
+  const papers = state.served.value?.versions.find((one) => one.live)?.papers ?? 0;
+  return Math.min(most, Math.max(least, Math.round(share * papers)));
 }
 
 /** The map is asked for again where the papers are of another version: once, as it may be newer. */

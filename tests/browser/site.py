@@ -16,6 +16,7 @@ from tests.services import Service
 HOSTILE = Path(__file__).with_name("hostile.md")
 HOSTILE_DAY = "2025-03-10"
 PAPERS = 49
+NEAREST = 10  # of so few, as many are lit and counted for a question
 
 
 @dataclass(frozen=True)

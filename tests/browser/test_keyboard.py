@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.questions import KOREAN, RAG_PAPER
 from tests.browser.reader import Reader
-from tests.browser.site import PAPERS
+from tests.browser.site import NEAREST
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,7 @@ _WHERE = """() => {
 
 def test_the_map_is_walked_by_keys(reader: Reader) -> None:
     reader.visit(view="map", q=KOREAN)
-    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
+    expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
     reader.canvas.focus()
     tip = reader.chart.get_by_role("status")
     reader.page.keyboard.press("Enter")

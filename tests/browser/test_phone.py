@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import Open
 from tests.browser.questions import BOLTS_PAPER, FOREIGN, HOSTILE, HOSTILE_PAPER, KOREAN
 from tests.browser.reader import Reader
-from tests.browser.site import PAPERS
+from tests.browser.site import NEAREST
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def test_all_controls_are_within_reach(open_page: Open) -> None:
 def test_a_finger_finds_a_paper_on_the_map_and_then_opens_it(open_page: Open) -> None:
     reader = open_page(size=PHONE, has_touch=True, is_mobile=True)
     reader.visit(view="map", q=HOSTILE)
-    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
+    expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
     reader.canvas.focus()
     for _ in range(4):
         reader.page.keyboard.press("+")

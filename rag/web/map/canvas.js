@@ -155,7 +155,8 @@ export class MapCanvas {
     const y = Float32Array.from(papers.y, (one, i) => at(papers.x[i], one)[1]);
     const style = getComputedStyle(document.documentElement);
     const get = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-    const isDark = get("--scheme") === "dark";
+    const chosen = document.documentElement.dataset.theme;
+    const isDark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     const { numbers, colours } = colour(chart, this.by, isDark);
     const order = Uint32Array.from(numbers.keys()).sort((a, b) => numbers[a] - numbers[b] || a - b);
     this.tree = quadtree(order, (/** @type {number} */ row) => x[row], (/** @type {number} */ row) => y[row]);

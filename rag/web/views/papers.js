@@ -58,7 +58,7 @@ export function card(state, hit, rank, citation, why = nothing) {
 export function title(paper) {
   const url = safe(paper.url);
   if (!url) return paper.title;
-  return html`<a href=${url} target="_blank" rel="noopener noreferrer">${paper.title} <span class="away" role="img" aria-label=${say("external")}>↗</span></a>`;
+  return html`<a href=${url} target="_blank" rel="noopener noreferrer">${paper.title}&nbsp;<span class="away" role="img" aria-label=${say("external")}>↗</span></a>`;
 }
 
 /** @param {import("../types").Paper} paper */
