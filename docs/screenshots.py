@@ -54,7 +54,6 @@ PICTURES = (
     ),
     Picture("map", "?q=강화 학습&view=map", ".chart[data-lit]", 1440, 900, "ko-KR", "dark"),
     Picture("paper", "?paper=2005.11401", ".similar .hit", 1440, 900, "en-US", "light"),
-    Picture("phone", "?q=검색한 문서를 참고해 답하는 모델", ".hit", 390, 844, "ko-KR", "dark"),
 )
 
 

@@ -39,7 +39,7 @@ const FONT = "system-ui, 'Noto Sans KR', 'Noto Sans CJK KR', sans-serif";
 
 /** @param {View} view @param {number} papers */
 export const radius = (view, papers) =>
-  Math.min(7, Math.max(0.9, (Math.min(view.width, view.height) / 300) * Math.sqrt(view.k) * Math.min(1.4, Math.sqrt(3000 / papers))));
+  Math.min(7, Math.max(0.9, (Math.min(view.width, view.height) / 300) * Math.sqrt(view.k) * Math.min(2.4, Math.sqrt(3000 / papers))));
 
 /**
  * @param {CanvasRenderingContext2D} context

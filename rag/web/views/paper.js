@@ -110,7 +110,7 @@ function because(why) {
       ${why.authors.length ? html`<div><dt>${say("sameAuthors")}</dt><dd>${why.authors.join(", ")}</dd></div>` : nothing}
       ${why.passage_text && why.like_text
         ? html`<div><dt>${say("nearest")}</dt><dd>
-            <details><summary>${why.passage_text.slice(0, 90)}…</summary>
+            <details><summary lang="ko">${why.passage_text.slice(0, 90)}…</summary>
               <p><b>${say("there")}</b> <span lang="ko">${why.passage_text}</span></p>
               <p><b>${say("here")}</b> <span lang="ko">${why.like_text}</span></p>
             </details></dd></div>`
