@@ -13,6 +13,7 @@ from index.adapt import hold_out, without_name
 from index.content import Content
 from index.encoders import EncoderSettings, LateSettings
 from index.lexical import LatentSpace
+from index.manifest import LAYOUT
 from index.passages import plain
 from index.settings import LearnSettings
 from index.snapshot import Snapshot
@@ -124,4 +125,5 @@ def _without_passages(snapshot: Snapshot, left_out: Collection[int], folder: Pat
         LearnSettings.from_json(manifest.learning),
     )
     written = write_files(folder, content, papers, made)
+    snapshot.projection.write(folder / LAYOUT.projection)  # as it was: no question has a use for it
     return Snapshot(folder, written, made.encoder, made.late_encoder)
