@@ -314,6 +314,8 @@ class _Reader:
                 if len(out):
                     out.add("\n")
                 out.take_restored(self._text[block_start:block_end], block_start)
+        if not out.text.strip():  # such as a list of one empty string
+            return None
         return Section(name, out.text, Source(self._file, start, end), out.runs)
 
     def _says_nothing(self, start: int, end: int) -> bool:

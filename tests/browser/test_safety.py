@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.questions import HOSTILE, HOSTILE_PAPER, KOREAN, SCRIPT_PAPER
 from tests.browser.reader import Reader
-from tests.browser.site import PAPERS, Site
+from tests.browser.site import NEAREST, Site
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def test_markup_in_a_paper_is_text(reader: Reader) -> None:
 
 def test_markup_on_the_map_is_text(reader: Reader) -> None:
     reader.visit(view="map", q=HOSTILE)
-    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
+    expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
     reader.canvas.focus()
     reader.page.keyboard.press("Enter")
     expect(reader.chart.get_by_role("status")).to_contain_text(TITLE)

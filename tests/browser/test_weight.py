@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.questions import KOREAN
 from tests.browser.reader import Reader
-from tests.browser.site import PAPERS
+from tests.browser.site import NEAREST, PAPERS
 
 pytestmark = pytest.mark.slow
 
@@ -76,13 +76,13 @@ def test_the_answer_comes_before_the_map(reader: Reader) -> None:
     assert reader.watch.paths("/v1/map") == []
     assert reader.watch.paths("/v1/search") == []
     held.release()
-    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
+    expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
 
 
 def test_nothing_is_asked_twice(reader: Reader) -> None:
     reader.visit()
     reader.ask(KOREAN)
-    expect(reader.chart).to_have_attribute("data-lit", str(PAPERS))
+    expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
     reader.link("enlarge").click()
     expect(reader.button("byTopic")).to_be_visible()
     reader.page.go_back()

@@ -20,7 +20,7 @@ needs_atheris = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, 
 @pytest.mark.slow
 @needs_atheris
 def test_nothing_is_found_in_some_seconds() -> None:
-    found = fuzz(10)
+    found = fuzz(10, seed=1)  # by hand it takes another each time
     assert found["faults"] == []
     assert found["runs"] > 100
 

@@ -331,8 +331,9 @@ def test_an_english_summary() -> None:
     ]
 
 
-def test_an_empty_section_is_noted() -> None:
-    [paper], remarks = read_markdown(f"{HEAD}- **방법**:\n- **결과**: 좋다.\n", "a.md")
+@pytest.mark.parametrize("text", ["", " ['']", " [' ', '']"])
+def test_an_empty_section_is_noted(text: str) -> None:
+    [paper], remarks = read_markdown(f"{HEAD}- **방법**:{text}\n- **결과**: 좋다.\n", "a.md")
     assert [section.name for section in paper.sections] == ["결과"]
     reason = "the section “방법” of “작은 모델” is empty"
     assert [(str(r), r.severity) for r in remarks] == [(f"a.md:3: {reason}", Severity.NOTE)]
