@@ -82,7 +82,7 @@ class ServerGroup(Group):
     searches: int | None = Field(
         None, ge=1, le=64, description="Searches at a time in a worker; null: as CPUs allow"
     )
-    queue: int = Field(40, ge=0, le=10_000, description="Requests that wait for their turn")
+    queue: int = Field(28, ge=0, le=10_000, description="Requests that wait for their turn")
     batch: int = Field(16, ge=1, le=128, description="Queries that are encoded together, at most")
     batch_wait_ms: float = Field(0.2, ge=0, le=10, description="How long to wait for more of them")
     timeout_s: float = Field(10, gt=0, le=600, description="After it a request is given up")
