@@ -46,6 +46,8 @@ class Connections:
         # Both oldest first.
         self._never_asked: dict[Connection, None] = {}
         self._idle: dict[Connection, None] = {}
+        # They are there until the loop comes to them, and need no room any more.
+        self.closing: set[Connection] = set()
 
     def wait(self, connection: Connection) -> None:
         """A connection has no request now."""
@@ -89,7 +91,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it on, or refuse it where all others are at work."""
         super().connection_made(transport)
-        if len(self.connections) > self.limits.most and not self.limits.make_room():
+        open_ones = len(self.connections) - len(self.limits.closing)
+        if open_ones > self.limits.most and not self.limits.make_room():
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
             return
         self._await_head()
@@ -97,6 +100,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let it go."""
         self.limits.forget(self)
+        self.limits.closing.discard(self)
         self._stop(self._head_timer)
         self._stop(self._write_timer)
         super().connection_lost(exc)
@@ -214,6 +218,7 @@ class Connection(HttpToolsProtocol):
     def _close(self) -> None:
         """Close it, also where the client does not read what is left to be sent."""
         self.limits.forget(self)
+        self.limits.closing.add(self)
         self._stop(self._head_timer)
         self._head_timer = None
         self.transport.close()

@@ -82,7 +82,7 @@ def test_a_head_that_drips_is_cut_off_with_a_408(service: Service) -> None:
                 continue
             except OSError:
                 break
-            if reply:
+            if reply or time.monotonic() - begun < IDLE_S * 0.8:
                 break
         assert _status(reply) == 408
         assert time.monotonic() - begun < IDLE_S + 2
@@ -192,18 +192,18 @@ def test_of_too_many_that_never_asked_the_oldest_makes_room(service: Service) ->
 
 def test_a_crowd_that_never_asks_drives_out_nobody_who_has(service: Service) -> None:
     healthy = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    # A busy machine may take longer than one may be idle, or still count those that have left.
-    for _ in range(10):
+    for _ in range(10):  # a busy machine may take longer than one may be idle
         with ExitStack() as open_ones:
             kept = open_ones.enter_context(_connect(service))
             kept.sendall(healthy)
             assert _status(kept.recv(1000)) == 200
+            begun = time.monotonic()
             # It has been idle for longer than any of these.
             crowd = [open_ones.enter_context(_connect(service)) for _ in range(3 * MOST)]
             assert _rest(crowd[0]) == b""
             kept.sendall(healthy)
             reply = kept.recv(1000)
-            if reply:
+            if reply or time.monotonic() - begun < IDLE_S * 0.8:
                 break
     assert _status(reply or b"HTTP/1.1 0") == 200
 
