@@ -87,6 +87,7 @@ function update() {
   const question = place.q.trim();
   const looksAtQuestion = place.view !== "index" && (!place.paper || place.cite);
   if (!state.served.trouble) load("served", "index", (signal) => api.get("index", signal));
+  if (state.served.trouble?.kind === "key") return; // the rest would be refused as well
   if (!question) load("asked", "", askQuestion);
   // How to ask depends on whether somebody writes answers.
   else if (looksAtQuestion && !state.served.busy) load("asked", asked(place), askQuestion);
@@ -247,9 +248,10 @@ function settle() {
   else scrollTo({ top: 0 });
 }
 
+/** What failed is asked for anew, and what is under way: it may still carry a key that is refused. */
 function retry() {
   for (const name of /** @type {const} */ (["asked", "nearest", "paper", "similar", "chart", "served", "overview"])) {
-    if (state[name].trouble) state[name] = nothing();
+    if (state[name].trouble || state[name].busy) state[name] = nothing();
   }
   update();
   draw();
