@@ -13,6 +13,7 @@ Ints = npt.NDArray[np.int64]
 
 BLOCK = 16  # codes of a text that are compared at once
 _AT_ONCE = 8  # blocks of a text
+_PADDED = 4  # times the rows of groups that are brought to one length
 
 
 class Blocks(NamedTuple):
@@ -60,8 +61,16 @@ def group_max(rows: npt.NDArray[Any], firsts: Ints, sizes: Ints) -> npt.NDArray[
     """The greatest of each group of rows, column by column; zeros for an empty group."""
     out = np.zeros((len(sizes), rows.shape[1]), rows.dtype)
     filled = np.flatnonzero(sizes)
-    if len(filled):
-        out[filled] = np.maximum.reduceat(rows, firsts[filled], axis=0)
+    if not len(filled):
+        return out
+    firsts, sizes = firsts[filled], sizes[filled]
+    widest = int(sizes.max())
+    if rows.shape[1] == 1 or widest * len(sizes) > _PADDED * len(rows):
+        out[filled] = np.maximum.reduceat(rows, firsts, axis=0)
+        return out
+    # As `Blocks`: filled up with their last rows, all groups are as long as the widest.
+    places = np.minimum(firsts + np.arange(widest)[:, None], firsts + sizes - 1)
+    out[filled] = np.maximum.reduce(np.take(rows, places, axis=0), axis=0)
     return out
 
 

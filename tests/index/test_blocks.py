@@ -71,3 +71,19 @@ def test_groups_may_be_empty() -> None:
     rows = np.array([[1, 9], [5, 2], [3, 3]], np.uint8)
     firsts, sizes = np.array([0, 0, 2, 2]), np.array([0, 2, 0, 1])
     assert group_max(rows, firsts, sizes).tolist() == [[0, 0], [5, 9], [0, 0], [3, 3]]
+
+
+@given(
+    st.lists(st.integers(0, 40), max_size=30),
+    st.integers(1, 5),
+    st.sampled_from(["uint8", "float32"]),
+)
+def test_the_greatest_of_groups_is_that_of_each(sizes: list[int], columns: int, kind: str) -> None:
+    lengths = np.array(sizes, np.int64)
+    firsts = np.cumsum(lengths) - lengths
+    rows = np.random.default_rng(1).integers(0, 256, (sum(sizes), columns)).astype(kind)
+    found = group_max(rows, firsts, lengths)
+    assert found.dtype == rows.dtype
+    for row, first, size in zip(found, firsts, sizes, strict=True):
+        wanted = rows[first : first + size].max(0) if size else np.zeros(columns)
+        assert row.tolist() == wanted.tolist()
