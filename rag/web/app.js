@@ -78,7 +78,9 @@ async function load(name, key, ask) {
   if (state[name] !== mine) return;
   mine.busy = false;
   drawNow();
-  update();
+  // What else is asked for takes the processor from the papers until they are on the screen.
+  if (name === "asked") requestAnimationFrame(() => setTimeout(update));
+  else update();
 }
 
 /** Ask for all that the place shows. */
@@ -202,6 +204,7 @@ function go(change, { replace = false } = {}) {
   }
   const focused = document.activeElement?.closest("[data-paper]")?.getAttribute("data-paper");
   if (!replace) history.replaceState({ ...history.state, focused, top: scrollY }, "");
+  root.classList.remove("returned");
   history[replace ? "replaceState" : "pushState"]({ inside: true }, "", write(place));
   move(place);
   arrive();
@@ -282,6 +285,7 @@ function title() {
 }
 
 addEventListener("popstate", (event) => {
+  root.classList.add("returned"); // every card as high as it was
   move(read(location.search));
   arrive();
   const { focused, top } = event.state ?? {};

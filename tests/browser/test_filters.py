@@ -45,7 +45,7 @@ def test_votes_narrow_the_papers(reader: Reader) -> None:
     votes.press("Enter")
     expect(reader.page).to_have_url(re.compile("votes=40"))
     reader.settles()
-    shown = reader.hits.locator(".votes [aria-hidden]").all_inner_texts()
+    shown = reader.hits.locator(".votes [aria-hidden]").all_text_contents()
     assert len(shown) == len(reader.ids()) > 0
     assert all(int(re.sub(r"\D", "", one)) >= 40 for one in shown)
 
@@ -56,7 +56,7 @@ def test_a_section_narrows_the_passages(reader: Reader) -> None:
     choice.select_option("Performance Highlights")
     expect(reader.page).to_have_url(re.compile("section=Performance"))
     reader.settles()
-    assert set(reader.hits.locator(".section").all_inner_texts()) == {"Performance Highlights"}
+    assert set(reader.hits.locator(".section").all_text_contents()) == {"Performance Highlights"}
     choice.select_option(reader.words("anySection"))
     expect(reader.hits.locator(".section").filter(has_text="What's New").first).to_be_visible()
 

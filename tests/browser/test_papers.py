@@ -34,6 +34,24 @@ def test_a_paper_opens_at_its_top_and_back_leads_to_where_it_was(reader: Reader)
     assert "paper=" not in reader.page.url
 
 
+def test_back_leads_to_where_a_paper_stood_however_far_down(reader: Reader) -> None:
+    reader.visit(q=KOREAN)
+    reader.is_asked(KOREAN)
+    hit = reader.hits.nth(7)
+    hit.scroll_into_view_if_needed()
+    place = "one => one.getBoundingClientRect().top"
+    link = hit.get_by_role("link", name=f"{reader.words('whole')}:")
+    link.scroll_into_view_if_needed()
+    reader.page.wait_for_timeout(300)  # whatever is laid out late
+    before = hit.evaluate(place)
+    link.click()
+    expect(reader.heading("similar")).to_be_visible()
+    reader.page.go_back()
+    expect(hit).to_be_focused()
+    reader.page.wait_for_timeout(300)
+    assert hit.evaluate(place) == pytest.approx(before, abs=2)
+
+
 def test_a_paper_has_its_whole_summary_and_leads_to_its_address(reader: Reader) -> None:
     reader.visit(paper=RAG_PAPER)
     paper = reader.page.locator("article.paper")

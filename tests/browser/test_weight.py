@@ -14,6 +14,20 @@ pytestmark = pytest.mark.slow
 
 MOST = 150 * 1024  # bytes of the first view, compressed
 PHONE = (390, 844)
+# Notes, when the map is asked for, whether a frame with papers was shown before.
+_NOTE_ORDER = """
+let shown = false;
+new MutationObserver((_, observer) => {
+  if (!document.querySelector(".hit")) return;
+  observer.disconnect();
+  requestAnimationFrame(() => { shown = true; });
+}).observe(document, { childList: true, subtree: true });
+const before = window.fetch;
+window.fetch = (...asked) => {
+  if (String(asked[0]).endsWith("/v1/map")) window.wasShown = shown;
+  return before(...asked);
+};
+"""
 
 
 def _transferred(reader: Reader) -> int:
@@ -77,6 +91,23 @@ def test_the_answer_comes_before_the_map(reader: Reader) -> None:
     assert reader.watch.paths("/v1/search") == []
     held.release()
     expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
+
+
+def test_the_papers_are_on_the_screen_before_the_map_is_asked_for(reader: Reader) -> None:
+    reader.page.add_init_script(_NOTE_ORDER)
+    reader.visit(q=KOREAN)
+    expect(reader.chart).to_have_attribute("data-lit", str(NEAREST))
+    assert reader.page.evaluate("window.wasShown")
+
+
+def test_papers_further_down_are_laid_out_when_they_come_near(reader: Reader) -> None:
+    reader.visit(q=KOREAN)
+    reader.is_asked(KOREAN)
+    kinds = reader.hits.evaluate_all(
+        "all => all.map(one => getComputedStyle(one).contentVisibility)"
+    )
+    assert kinds == ["visible"] * 3 + ["auto"] * (len(kinds) - 3)
+    assert len(kinds) > 3
 
 
 def test_nothing_is_asked_twice(reader: Reader) -> None:
