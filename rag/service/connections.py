@@ -46,8 +46,6 @@ class Connections:
         # Both oldest first.
         self._never_asked: dict[Connection, None] = {}
         self._idle: dict[Connection, None] = {}
-        # They are there until the loop comes to them, and need no room any more.
-        self.closing: set[Connection] = set()
 
     def wait(self, connection: Connection) -> None:
         """A connection has no request now."""
@@ -91,8 +89,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it on, or refuse it where all others are at work."""
         super().connection_made(transport)
-        open_ones = len(self.connections) - len(self.limits.closing)
-        if open_ones > self.limits.most and not self.limits.make_room():
+        if self._are_too_many() and not self.limits.make_room():
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
             return
         self._await_head()
@@ -100,7 +97,6 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let it go."""
         self.limits.forget(self)
-        self.limits.closing.discard(self)
         self._stop(self._head_timer)
         self._stop(self._write_timer)
         super().connection_lost(exc)
@@ -176,6 +172,16 @@ class Connection(HttpToolsProtocol):
         else:
             self._close()
 
+    def _are_too_many(self) -> bool:
+        """Whether more are open than may be.
+
+        Those that are closing are there until the loop comes to them, and need no room any more.
+        """
+        most = self.limits.most
+        if len(self.connections) <= most:
+            return False
+        return sum(not one.transport.is_closing() for one in self.connections) > most
+
     def _await_reading(self) -> None:
         self._stop(self._write_timer)
         self._unread = self.transport.get_write_buffer_size()
@@ -218,7 +224,6 @@ class Connection(HttpToolsProtocol):
     def _close(self) -> None:
         """Close it, also where the client does not read what is left to be sent."""
         self.limits.forget(self)
-        self.limits.closing.add(self)
         self._stop(self._head_timer)
         self._head_timer = None
         self.transport.close()
