@@ -40,6 +40,7 @@ const state = {
   leave,
   to: (change) => write({ ...state.place, ...change }),
   retry,
+  enter,
   redraw: draw,
 };
 state.draft = state.place.q;
@@ -251,10 +252,24 @@ function settle() {
   else scrollTo({ top: 0 });
 }
 
-/** What failed is asked for anew, and what is under way: it may still carry a key that is refused. */
+/** What failed is asked for anew. */
 function retry() {
+  forget((one) => one.trouble !== null);
+}
+
+/**
+ * Use a key, and ask for everything anew: what is under way carries the one before.
+ * @param {string} key
+ */
+function enter(key) {
+  api.enter(key);
+  forget(() => true);
+}
+
+/** @param {(one: import("./types").Loaded<any>) => boolean} is what is asked for anew */
+function forget(is) {
   for (const name of /** @type {const} */ (["asked", "nearest", "paper", "similar", "chart", "served", "overview"])) {
-    if (state[name].trouble || state[name].busy) state[name] = nothing();
+    if (is(state[name])) state[name] = nothing();
   }
   update();
   draw();

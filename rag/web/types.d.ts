@@ -212,5 +212,6 @@ export interface State {
   /** The address of a place, from this one. */
   to: (change: Partial<Place>) => string;
   retry: () => void;
+  enter: (key: string) => void;
   redraw: () => void;
 }

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.questions import KOREAN, RAG_PAPER
-from tests.browser.reader import Held, Reader
+from tests.browser.reader import Reader
 from tests.browser.site import Site
 from tests.services import Service
 
@@ -62,7 +62,7 @@ def test_what_is_under_way_with_another_key_is_asked_for_anew(
 ) -> None:
     reader = open_page(url=guarded)
     reader.watch.expect("status of 401")
-    held = Held(reader.page, "**/v1/papers/*")
+    held = reader.hold("**/v1/papers/*")
     reader.visit(paper=RAG_PAPER)
     expect(reader.alert.first).to_contain_text(reader.words("keyNeeded"))
     _enter(reader, KEY)
@@ -75,11 +75,9 @@ def test_what_is_under_way_with_another_key_is_asked_for_anew(
 def test_nothing_more_is_asked_for_once_a_key_is_refused(open_page: Open, guarded: str) -> None:
     reader = open_page(url=guarded)
     reader.watch.expect("status of 401")
-    asked: list[str] = []
-    reader.page.on("request", lambda one: asked.append(one.url.partition("/v1/")[2]))
     reader.visit(q=KOREAN)
     expect(reader.alert.first).to_contain_text(reader.words("keyNeeded"))
     _enter(reader, "nonmun_wrong")
     expect(reader.alert.first).to_contain_text("not known")
     reader.page.wait_for_load_state("networkidle")
-    assert [one for one in asked if one] == ["index", "index"]
+    assert reader.watch.paths("/v1/") == ["/v1/index", "/v1/index"]

@@ -43,7 +43,7 @@ def _is_within(reader: Reader, one: Locator) -> None:
     assert box["x"] + box["width"] <= size["width"]
 
 
-@pytest.mark.parametrize(("language", "size"), [("ko", PHONE), ("en", NARROW)])
+@pytest.mark.parametrize(("language", "size"), [("ko", PHONE), ("en", PHONE), ("en", NARROW)])
 def test_no_view_scrolls_sideways(open_page: Open, language: str, size: tuple[int, int]) -> None:
     reader = open_page(language, size=size)
     for place in PLACES:

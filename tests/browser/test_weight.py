@@ -120,3 +120,16 @@ def test_nothing_is_asked_twice(reader: Reader) -> None:
     reader.is_asked(KOREAN)
     for path in ("/v1/index", "/v1/ask", "/v1/map", "/v1/search"):
         assert reader.watch.paths(path) == [path]
+
+
+def test_a_question_that_is_under_way_is_not_asked_again(reader: Reader) -> None:
+    reader.visit()
+    reader.settles()
+    held = reader.hold("**/v1/ask")
+    reader.box.fill(KOREAN)
+    reader.box.press("Enter")
+    expect(reader.status(reader.words("loading")).first).to_be_visible()
+    reader.box.press("Enter")
+    held.release()
+    reader.is_asked(KOREAN)
+    assert reader.watch.paths("/v1/ask") == ["/v1/ask"]

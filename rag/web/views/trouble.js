@@ -1,6 +1,5 @@
 // What went wrong, said plainly, and what can be done.
 
-import * as api from "../api.js";
 import { html, nothing } from "../vendor/lit.js";
 import { say } from "../words.js";
 
@@ -34,8 +33,7 @@ export function keyForm(state, trouble) {
   /** @param {SubmitEvent} event */
   const submit = (event) => {
     event.preventDefault();
-    api.enter(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key")));
-    state.retry();
+    state.enter(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key")));
   };
   const detail = trouble?.detail ?? state.served.trouble?.detail;
   return html`
