@@ -102,9 +102,9 @@ class Reasons:
         """The reasons for one hit."""
         place, side = self._closest(hit)
         shown = {one.row: one.passage for one in hit.passages}
-        text = shown.get(-1 if place is None else place)
-        if text is None and place is not None:
-            text = self._snapshot.passage(place, hit.paper)
+        text = None
+        if place is not None:
+            text = shown.get(place) or self._snapshot.passage(place, hit.paper)
         like, like_text = self._told(side)
         terms = self._terms(hit)
         row = side.thing.row if side and isinstance(side.thing, Named) else None
