@@ -68,6 +68,21 @@ class Reader:
         for words in (Words("ko"), Words("en")):
             expect(self.status(words("loading"))).to_have_count(0)
 
+    def scrolls_through(self) -> None:
+        """Scroll to the end and back: what is further down is laid out when it comes near."""
+        self.page.evaluate(
+            """async () => {
+              const frame = () => new Promise((done) => requestAnimationFrame(done));
+              for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight) {
+                scrollTo(0, top);
+                await frame();
+                await frame();
+              }
+              scrollTo(0, 0);
+              await frame();
+            }"""
+        )
+
     @property
     def box(self) -> Locator:
         return self.page.get_by_role("searchbox", name=self.words("placeholder"))

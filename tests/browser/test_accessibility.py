@@ -80,6 +80,7 @@ def test_every_view_is_sound(
         reader.settles()
         if place.get("view") in ("map", "timeline"):
             expect(reader.page.locator("section.large")).to_be_visible()
+        reader.scrolls_through()
         found += _serious(reader, axe, CHECKS[language])
     assert found == []
 
