@@ -24,6 +24,7 @@ from index.encoders import (
 )
 from index.errors import ChecksFailedError, SnapshotError, SourceError
 from index.forgotten import Forgotten
+from index.indexing import indexed_by
 from index.learned import Learned
 from index.manifest import LAYOUT, Manifest, read_manifest, seal
 from index.papers import Paper
@@ -184,7 +185,8 @@ class _Build:
         late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
         known = live if live and not self.options.full else None
         known = known if known and self._fits(known, encoder, late_encoder) else None
-        if known and before == list(papers):
+        unchanged = known is not None and before == list(papers)
+        if known and unchanged and indexed_by(known.manifest.vectors, self.settings.vectors):
             self.report.tell_version(known.manifest, known.findings)
             self.report.carried = known.manifest.passages
             self.report.tell_learned(known.learned, len(papers))
@@ -244,6 +246,7 @@ class _Build:
             self.settings.late,
             learned,
             self.settings.learn,
+            self.settings.vectors,
         )
         self.progress.stage("write", 1)
         manifest = write_files(

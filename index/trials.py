@@ -13,9 +13,9 @@ from index.adapt import hold_out, without_name
 from index.content import Content
 from index.encoders import EncoderSettings, LateSettings
 from index.lexical import LatentSpace
-from index.manifest import LAYOUT
+from index.manifest import LAYOUT, SETTINGS
 from index.passages import plain
-from index.settings import LearnSettings
+from index.settings import LearnSettings, VectorSettings
 from index.snapshot import Snapshot
 from index.writing import Made, text_terms, write_files
 
@@ -123,6 +123,7 @@ def _without_passages(snapshot: Snapshot, left_out: Collection[int], folder: Pat
         LateSettings.from_json(manifest.late),
         learned,
         LearnSettings.from_json(manifest.learning),
+        VectorSettings(**manifest.vectors[SETTINGS]),
     )
     written = write_files(folder, content, papers, made)
     snapshot.projection.write(folder / LAYOUT.projection)  # as it was: no question has a use for it

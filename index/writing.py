@@ -16,17 +16,18 @@ from index.arrays import load_mapped
 from index.content import ANALYSIS, Content, Passages, Rows, Vectors
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.glossary import Glossary
+from index.indexing import Carried, write_indexes
 from index.labels import Labels
 from index.late import LateIndex
 from index.learned import Learned
 from index.lexical import LatentSpace, Lexicon, latent
 from index.manifest import FORMAT, LAYOUT, Manifest
+from index.moments import Distribution
 from index.papers import Paper
 from index.projection import Corpus, Parts
 from index.quality.findings import write_findings
 from index.records import Records
-from index.settings import LearnSettings
-from index.vectors import FaissIndex
+from index.settings import LearnSettings, VectorSettings
 
 
 class _Places(NamedTuple):
@@ -65,6 +66,7 @@ class Made(NamedTuple):
         late_settings: Of it.
         learned: What was learned of the corpus.
         learn_settings: How.
+        vector_settings: Which indexes the vectors get.
     """
 
     encoder: Encoder
@@ -73,6 +75,7 @@ class Made(NamedTuple):
     late_settings: LateSettings
     learned: Learned
     learn_settings: LearnSettings
+    vector_settings: VectorSettings
 
 
 def write_files(
@@ -102,9 +105,10 @@ def write_files(
     passages = content.passages(places.rows, dimension)
     title_rows = np.array([content.titles[paper.title] for paper in papers], np.int64)
     titles = content.title_vectors(title_rows, dimension)
-    FaissIndex.write(passages.vectors, folder)
+    np.save(folder / LAYOUT.vectors, passages.vectors, allow_pickle=False)
     np.save(folder / LAYOUT.titles, titles, allow_pickle=False)
-    np.save(folder / LAYOUT.moments, _moments(passages.vectors), allow_pickle=False)
+    distribution = Distribution.of(passages.vectors)
+    np.save(folder / LAYOUT.moments, distribution.as_array(), allow_pickle=False)
     (folder / LAYOUT.lexical).mkdir()
     vocabulary = Lexicon.write(
         folder / LAYOUT.lexical,
@@ -122,6 +126,9 @@ def write_files(
         LateIndex.write(content.tokens(places.rows, title_rows), folder / LAYOUT.late)
     _write_papers(folder, papers)
     _write_passages(folder, papers, places, passages)
+    indexes = write_indexes(
+        folder, made.vector_settings, _carried(content, papers, places.rows, title_rows)
+    )
     write_findings(folder / LAYOUT.findings, ())
     mined = glossary() if glossary else _mine(papers)  # last: whoever mines it needs a while
     mined.write(folder / LAYOUT.glossary)
@@ -137,6 +144,7 @@ def write_files(
         late=made.late_settings.as_json(),
         late_fingerprint="" if late is None else late.token_fingerprint,
         learning=made.learn_settings.as_json(),
+        vectors=indexes,
         analysis=ANALYSIS,
         forced=[],
         files={},
@@ -148,7 +156,7 @@ def read_corpus(folder: Path, papers: Sequence[Paper]) -> Corpus:
     table = load_mapped(folder / LAYOUT.passages)
     latent = folder / LAYOUT.latent
     vectors = Parts(
-        FaissIndex.open(folder).vectors,
+        load_mapped(folder / LAYOUT.vectors),
         table[:, 0],
         load_mapped(folder / LAYOUT.titles),
         load_mapped(latent) if latent.exists() else None,
@@ -199,11 +207,22 @@ def _latent_vectors(content: Content, papers: Sequence[Paper], space: LatentSpac
     return vectors
 
 
-def _moments(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mean and covariance of the vectors, one above the other: (1 + dimension, dimension)."""
-    mean = vectors.mean(0, dtype=np.float64)
-    covariance = vectors.T @ vectors / len(vectors) - np.outer(mean, mean)
-    return np.vstack([mean, covariance]).astype(np.float32)
+def _carried(
+    content: Content, papers: Sequence[Paper], passages: Rows, titles: Rows
+) -> Carried | None:
+    """Which rows of the live snapshot's vectors are carried over, as rows of the content say."""
+    live = content.live
+    if live is None:
+        return None
+    found = [content.paper_row(paper) for paper in papers]
+    same = np.array([-1 if row is None else row for row in found], np.int64)
+    rows = {
+        LAYOUT.vectors: np.where(passages < live.manifest.passages, passages, -1),
+        LAYOUT.titles: np.where(titles < live.manifest.papers, titles, -1),
+        LAYOUT.latent: same,
+        LAYOUT.centres: same,
+    }
+    return Carried(live, rows)
 
 
 def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:

@@ -43,7 +43,7 @@ def find_faults(snapshot: Snapshot) -> list[str]:
     if snapshot.titles is not None:
         faults += _vector_faults("vectors of titles", snapshot.titles, width, paper)
     if snapshot.latent is not None:
-        space, papers = snapshot.latent
+        space, papers = snapshot.latent.space, snapshot.latent.papers
         # A paper none of whose terms is known lies nowhere.
         faults += _vector_faults("latent vectors", papers, space.dimension, paper, or_zero=True)
     texts = _read_texts(snapshot)
