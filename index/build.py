@@ -22,6 +22,7 @@ from index.encoders import (
     open_encoder,
     open_multi_vector_encoder,
 )
+from index.encoding import LocalEncoding
 from index.errors import ChecksFailedError, SnapshotError, SourceError
 from index.forgotten import Forgotten
 from index.learned import Learned
@@ -231,7 +232,8 @@ class _Build:
         read = self.beside.read(papers) if self.beside else None
         if not any(content.sections[s.text] for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
-        work = Computing(content, papers, encoder, late_encoder, self.progress)
+        encoding = LocalEncoding(encoder, late_encoder)
+        work = Computing(content, papers, encoding, self.progress)
         self.report.encoded, self.report.carried = work.counts()
         if content.live is None:
             learned = work.learn(self.settings.learn)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from index.adapt import Adapted, LinearMap, Pairs, adapt, hold_out, steps_of, without_name
 from index.content import Content, Cut, Title
-from index.encoders import Encoder, MultiVectorEncoder, Vectors
+from index.encoding import Encoding
 from index.late import TokenSpace
 from index.learned import Facts, Learned
 from index.lexical import LatentSpace
 from index.papers import Paper
-from index.passages import plain, plain_places
+from index.passages import plain
 from index.progress import Progress
 from index.settings import LearnSettings
 from index.writing import text_terms
@@ -30,14 +29,20 @@ class Computing:
         self,
         content: Content,
         papers: Sequence[Paper],
-        encoder: Encoder,
-        late_encoder: MultiVectorEncoder | None,
+        encoding: Encoding,
         progress: Progress,
     ) -> None:
+        """Compute the content of papers.
+
+        Args:
+            content: Has analysed them.
+            papers: All of the build.
+            encoding: Gives texts their vectors and tokens.
+            progress: Told about every stage.
+        """
         self._content = content
         self._papers = papers
-        self._encoder = encoder
-        self._late = late_encoder
+        self._encoding = encoding
         self._progress = progress
         texts = dict.fromkeys(section.text for paper in papers for section in paper.sections)
         self._cuts = [
@@ -61,9 +66,10 @@ class Computing:
     def learn(self, settings: LearnSettings) -> Learned:
         """Compute everything, learn from it, and apply what was learned; all content is new."""
         space = None
-        if self._late is not None:
+        late = self._encoding.late_encoder
+        if late is not None:
             self._progress.stage("tokens", 1)
-            space = TokenSpace.learn(self._late, [plain(text) for text, _ in self._cuts])
+            space = TokenSpace.learn(late, [plain(text) for text, _ in self._cuts])
         self._encode(space, None)
         if space is not None:
             space = space.with_rarity(self._frequencies(space), len(self._papers))
@@ -85,7 +91,16 @@ class Computing:
         """Give vectors and tokens to the passages and titles that have none yet."""
         new = [*self._cuts, *self._titles()]
         self._progress.stage("encode", len(new))
-        vectors = self._encode_texts([text for text, _ in new], [one for _, one in new], space)
+        texts = [text for text, _ in new]
+        vectors = np.empty((len(texts), self._encoding.encoder.dimension), np.float32)
+        for found in self._encoding.encode(texts, space, self._progress.advance):
+            vectors[found.rows] = found.vectors
+            for at, row in enumerate(found.rows.tolist()):
+                one = new[row][1]
+                if found.tokens is not None:
+                    one.tokens = found.tokens.row(at)
+                if found.seen is not None:
+                    self._seen[id(one)] = found.seen.row(at)
         if linear is not None:
             vectors = linear(vectors)
         for (_, one), vector in zip(new, vectors, strict=True):
@@ -96,31 +111,6 @@ class Computing:
         names = dict.fromkeys(paper.title for paper in self._papers)
         found = ((name, self._content.new_title(name)) for name in names)
         return [(name, title) for name, title in found if title is not None]
-
-    def _encode_texts(
-        self, texts: list[str], new: Sequence[Cut | Title], space: TokenSpace | None
-    ) -> Vectors:
-        """The vectors of texts; their tokens, where there is a space, go into their holders."""
-        lines = [plain(text) for text in texts]
-        if self._late is None or space is None:
-            return self._encoder.encode_document(lines, self._progress.advance)
-        # Where one network makes both, the vectors come with the tokens.
-        both = id(self._late) == id(self._encoder)
-        vectors = np.empty((len(texts), self._encoder.dimension), np.float32)
-        advance = self._progress.advance if both else None
-        for rows, tokens in self._late.encode_document_tokens(lines, space.basis, advance):
-            codes = space.code(tokens.vectors)
-            ends = np.cumsum([0, *tokens.lengths.tolist()]).tolist()
-            for row, (start, end) in zip(rows, pairwise(ends), strict=True):
-                places = np.array(plain_places(texts[row]))
-                spans = places[tokens.spans[start:end]]
-                new[row].tokens = np.column_stack([codes[start:end], spans]).astype(np.uint16)
-                self._seen[id(new[row])] = np.unique(tokens.ids[start:end])
-            if both and tokens.texts is not None:
-                vectors[rows] = tokens.texts
-        if not both:
-            vectors = self._encoder.encode_document(lines, self._progress.advance)
-        return vectors
 
     def _frequencies(self, space: TokenSpace) -> Ints:
         """How many papers have each token: (vocabulary,)."""
@@ -143,7 +133,7 @@ class Computing:
         names = [without_name(paper.title) for paper in self._papers]
         self._progress.stage("adapt", steps_of(settings.budget_s))
         pairs = Pairs(
-            self._encoder.encode_query(names),
+            self._encoding.encoder.encode_query(names),
             np.array([cut.vector for _, cut in owned], np.float32),
             np.array([row for row, _ in owned], np.int64),
             held_out,
