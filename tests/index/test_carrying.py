@@ -142,6 +142,35 @@ def test_terms_stand_where_they_are_in_their_passage(
     assert found == names
 
 
+def test_a_build_that_keeps_little_in_memory_gives_the_same_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digests: Path
+) -> None:
+    """It keeps large arrays in files, and works in small blocks."""
+
+    def versions(data: Path) -> list[str]:
+        """Of new papers, and on top of it of some that are new, changed or missing."""
+        for number in PAPERS:
+            _write(digests, number)
+        store = Store(data)
+        first = build([digests], store)
+        _write(digests, 2, text="말을 글로 옮긴다", author="Grace Hopper")
+        _write(digests, 9, title="Speech Again")
+        (digests / "2024-05-04.md").unlink()
+        second = build([digests], store)
+        assert second.report.encoded == 3
+        (digests / "2024-05-09.md").unlink()
+        return [first.version, second.version]  # hashes of all files
+
+    usual = versions(tmp_path / "usual")
+    monkeypatch.setattr("index.columns.IN_MEMORY", 100)
+    for module in ("arrays", "content"):
+        monkeypatch.setattr(f"index.{module}.BLOCK", 3)
+    for module in ("content", "latent_papers"):
+        monkeypatch.setattr(f"index.{module}._AT_ONCE", 3)
+    monkeypatch.setattr("index.lexical.lexicon._AT_ONCE", 20)
+    assert versions(tmp_path / "large") == usual
+
+
 class TestMissing:
     """An encoder that left something out."""
 
