@@ -22,6 +22,7 @@ from index.encoders import (
     open_encoder,
     open_multi_vector_encoder,
 )
+from index.encoding import LocalEncoding
 from index.errors import ChecksFailedError, SnapshotError, SourceError
 from index.forgotten import Forgotten
 from index.indexing import indexed_by
@@ -191,7 +192,8 @@ class _Build:
             self.report.carried = known.manifest.passages
             self.report.tell_learned(known.learned, len(papers))
             return _Outcome(known.version, known.folder)
-        made = self._write(Content(known, before), before, papers, encoder, late_encoder, folder)
+        content = Content(known, before, folder)
+        made = self._write(content, before, papers, encoder, late_encoder, folder)
         failures = self._check(folder, made, live, golden, forgotten)
         manifest = read_manifest(folder)
         self.report.forced = bool(failures) and self.options.force
@@ -231,9 +233,10 @@ class _Build:
         # The encoder's weights are read while the process beside analyses.
         content.analyze(papers, self.progress, self.beside, lambda: encoder.encode_query(["준비"]))
         read = self.beside.read(papers) if self.beside else None
-        if not any(content.sections[s.text] for p in papers for s in p.sections):
+        if not any(content.section_rows(s.text) for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
-        work = Computing(content, papers, encoder, late_encoder, self.progress)
+        encoding = LocalEncoding(encoder, late_encoder)
+        work = Computing(content, papers, encoding, self.progress)
         self.report.encoded, self.report.carried = work.counts()
         if content.live is None:
             learned = work.learn(self.settings.learn)

@@ -308,6 +308,11 @@ class Snapshot:
         """The tokens of all passages and after them of all titles; `None` where there are none."""
         return None if self._late_index is None else self._late_index.texts
 
+    @property
+    def tokens(self) -> LateIndex | None:
+        """The same, of which some can be taken; they stay on disk."""
+        return self._late_index
+
     def _words(self, passage: int) -> Iterator[str]:
         return (term.text for term in self.lexicon.passage_terms(passage))
 
