@@ -18,7 +18,7 @@ from index.errors import SnapshotError
 from index.regular import read_regular
 from index.threads import cpu_count
 
-FORMAT = 5
+FORMAT = 6
 MAX_BYTES = 1_000_000  # of a manifest; one has 7,000
 
 
@@ -46,9 +46,10 @@ class Layout:
     projection: str = "projection"
 
     @staticmethod
-    def labels(name: str) -> tuple[str, str]:
-        """The two files of `authors`, `dates` or `sections`."""
-        return f"{name}.json", f"{name}.npy"
+    def labels(name: str) -> tuple[str, str, str, str]:
+        """The files of `authors`, `dates` or `sections`, as `LabelFiles` has them."""
+        names = f"{name}.names.bin", f"{name}.names.offsets.npy"
+        return *names, f"{name}.npy", f"{name}.offsets.npy"
 
 
 LAYOUT = Layout()

@@ -28,7 +28,7 @@ from index.encoders import (
 )
 from index.errors import EncoderError, SnapshotError
 from index.glossary import Glossary
-from index.labels import Labels
+from index.labels import LabelFiles, Labels
 from index.late import LateIndex, TokenSpace
 from index.learned import Learned
 from index.leases import Lease, share
@@ -99,6 +99,9 @@ class Snapshot:
             manifest: What it says of itself.
             encoder: The one that made the vectors, without the map, if it is open already.
             late_encoder: The one that made the tokens, if it is open already.
+
+        Attributes:
+            owners: The row of each passage's paper: (passages,), ascending.
         """
         self.folder = folder
         self.manifest = manifest
@@ -113,13 +116,14 @@ class Snapshot:
         self._table = self._load(LAYOUT.passages)
         self.sentences = Ragged(self._load(LAYOUT.sentences), self._load(LAYOUT.sentence_offsets))
         self._moments = self._load(LAYOUT.moments)
+        # A copy: every filter takes papers by it, which is thrice as fast as from the table.
+        self.owners: npt.NDArray[np.int32] = np.ascontiguousarray(self._table[:, 0])
         self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
         self.votes = self._load(LAYOUT.votes)
         self.titles: Floats | None = self._load(LAYOUT.titles)
-        self.authors, self.dates, self.sections = (
-            Labels.open(*(folder / file for file in LAYOUT.labels(name)))
-            for name in ("authors", "dates", "sections")
-        )
+        self.authors = self._labels("authors", manifest.papers)
+        self.dates = self._labels("dates", manifest.papers)
+        self.sections = self._labels("sections", manifest.passages)
         self.findings = read_findings(folder / LAYOUT.findings)
         self._flags: dict[int, tuple[Flag, ...]] = {}
         for finding in self.findings:
@@ -198,11 +202,6 @@ class Snapshot:
     def ids(self) -> Sequence[str]:
         """The papers' ids, oldest paper first."""
         return self._ids
-
-    @property
-    def owners(self) -> npt.NDArray[np.int32]:
-        """The row of each passage's paper: (passages,), ascending."""
-        return self._table[:, 0]
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -331,9 +330,18 @@ class Snapshot:
     def flagged(self, flags: Collection[str] | None = None) -> Mask:
         """Which papers have any of some flags, or any at all: (papers,)."""
         mask = np.zeros(len(self), np.bool_)
-        rows = [row for row, own in self._flags.items() if flags is None or set(own) & set(flags)]
-        mask[rows] = True
+        for flag in self._flagged_rows if flags is None else flags:
+            mask[self._flagged_rows.get(flag, [])] = True
         return mask
+
+    @cached_property
+    def _flagged_rows(self) -> dict[str, npt.NDArray[np.int64]]:
+        """The rows of the papers that have each flag."""
+        rows: dict[str, list[int]] = {}
+        for row, flags in self._flags.items():
+            for flag in flags:
+                rows.setdefault(flag, []).append(row)
+        return {flag: np.array(some, np.int64) for flag, some in rows.items()}
 
     @cached_property
     def centres(self) -> Floats:
@@ -430,6 +438,10 @@ class Snapshot:
 
     def _load(self, name: str) -> npt.NDArray[Any]:
         return load_mapped(self.folder / name)
+
+    def _labels(self, name: str, count: int) -> Labels:
+        files = LabelFiles(*(self.folder / file for file in LAYOUT.labels(name)))
+        return Labels.open(files, count)
 
     def _check_counts(self) -> None:
         papers, passages = self.manifest.papers, self.manifest.passages

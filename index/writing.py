@@ -16,7 +16,7 @@ from index.arrays import load_mapped
 from index.content import ANALYSIS, Content, Passages, Rows, Vectors
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.glossary import Glossary
-from index.labels import Labels
+from index.labels import LabelFiles, Labels
 from index.late import LateIndex
 from index.learned import Learned
 from index.lexical import LatentSpace, Lexicon, latent
@@ -215,9 +215,9 @@ def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
     (folder / LAYOUT.ids).write_text(ids, encoding="utf-8")
     votes = [-1 if paper.votes is None else paper.votes for paper in papers]
     np.save(folder / LAYOUT.votes, np.array(votes, np.int32), allow_pickle=False)
-    Labels.write([paper.authors for paper in papers], *_label_files(folder, "authors"))
+    Labels.write([paper.authors for paper in papers], _label_files(folder, "authors"))
     dates = [[day.isoformat() for day in paper.dates] for paper in papers]
-    Labels.write(dates, *_label_files(folder, "dates"))
+    Labels.write(dates, _label_files(folder, "dates"))
 
 
 def _write_passages(
@@ -225,7 +225,7 @@ def _write_passages(
 ) -> None:
     at = zip(places.papers.tolist(), places.sections.tolist(), strict=True)
     names = [[papers[paper].sections[section].name] for paper, section in at]
-    Labels.write(names, *_label_files(folder, "sections"))
+    Labels.write(names, _label_files(folder, "sections"))
     table = np.column_stack([places.papers, places.sections, places.numbers, passages.spans])
     arrays: dict[str, npt.NDArray[Any]] = {
         LAYOUT.passages: table.astype(np.int32),
@@ -236,6 +236,5 @@ def _write_passages(
         np.save(folder / name, array, allow_pickle=False)
 
 
-def _label_files(folder: Path, name: str) -> tuple[Path, Path]:
-    names, pairs = LAYOUT.labels(name)
-    return folder / names, folder / pairs
+def _label_files(folder: Path, name: str) -> LabelFiles:
+    return LabelFiles(*(folder / file for file in LAYOUT.labels(name)))
