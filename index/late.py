@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,8 +17,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import Ragged, load_arrays, load_mapped, save_arrays
-from index.blocks import Blocks, group_max
+from index.arrays import Ragged, check_offsets, load_arrays, load_mapped, save_arrays
+from index.blocks import BLOCK, Blocks, group_max
 from index.encoders import Basis, MultiVectorEncoder, Tokens
 from index.vectors import centroids, nearest
 
@@ -33,7 +32,9 @@ SAMPLE = 800  # passages to learn the basis and the centroids from
 MOST_TOKENS = 96  # of a query; of more, the rarest
 _STEPS = 127.5  # a cosine from -1 to 1 in a byte
 _ALIKE = ceil((0.6 + 1) * _STEPS)  # the least cosine, in a byte, of tokens shown as a match
-_CODES, _SPANS, _OFFSETS = "codes.npy", "spans.npy", "offsets.npy"
+_WRITTEN = 20_000  # texts that are cut into blocks at once
+_BLOCKS, _BLOCK_OFFSETS = "blocks.npy", "blocks.offsets.npy"
+_SPANS, _SPAN_OFFSETS = "spans.npy", "spans.offsets.npy"
 
 
 class Coded(NamedTuple):
@@ -157,19 +158,17 @@ class TokenSpace:
 
 
 class LateIndex:
-    """The tokens of all passages of a snapshot, and after them those of all titles."""
+    """The tokens of all passages of a snapshot, and after them those of all titles.
 
-    def __init__(
-        self,
-        codes: npt.NDArray[np.uint16],
-        spans: npt.NDArray[np.uint16],
-        offsets: Ints,
-    ) -> None:
-        self._codes = Ragged(codes, offsets)
+    All files are mapped: their codes are kept in blocks, as a query needs them.
+    """
+
+    def __init__(self, blocks: Blocks, spans: Ragged) -> None:
+        self._blocks = blocks
         self._spans = spans
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self._spans)
 
     @staticmethod
     def write(texts: Ragged, folder: Path) -> None:
@@ -180,34 +179,53 @@ class LateIndex:
                 and the one after its last.
             folder: An empty folder.
         """
+        counts = -(-texts.lengths // BLOCK)
         arrays: dict[str, npt.NDArray[Any]] = {
-            _CODES: np.ascontiguousarray(texts.values[:, 0], np.uint16),
             _SPANS: np.ascontiguousarray(texts.values[:, 1:], np.uint16),
-            _OFFSETS: texts.offsets,
+            _SPAN_OFFSETS: texts.offsets,
+            _BLOCK_OFFSETS: np.concatenate([[0], np.cumsum(counts)]),
         }
         for name, array in arrays.items():
             np.save(folder / name, array, allow_pickle=False)
+        header = {"descr": "<u2", "fortran_order": False, "shape": (int(counts.sum()), BLOCK)}
+        with (folder / _BLOCKS).open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for first in range(0, len(texts), _WRITTEN):  # the places take 8 bytes a code
+                offsets = texts.offsets[first : first + _WRITTEN + 1]
+                codes = texts.values[offsets[0] : offsets[-1], 0].astype("<u2")
+                file.write(Blocks.of(Ragged(codes, offsets - offsets[0])).codes.tobytes())
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map what `write` wrote."""
-        return cls(*(load_mapped(folder / name) for name in (_CODES, _SPANS, _OFFSETS)))
+        """Map what `write` wrote.
+
+        Raises:
+            OSError: A file can't be read.
+            ValueError: The files don't belong together.
+        """
+        blocks = Blocks(load_mapped(folder / _BLOCKS), load_mapped(folder / _BLOCK_OFFSETS))
+        spans = Ragged(load_mapped(folder / _SPANS), load_mapped(folder / _SPAN_OFFSETS))
+        for name, array, width in ((_BLOCKS, blocks.codes, BLOCK), (_SPANS, spans.values, 2)):
+            if array.dtype != np.uint16 or array.shape[1:] != (width,):
+                raise ValueError(f"{name} holds no tokens: {array.dtype} {array.shape}")
+        check_offsets(blocks.offsets, len(blocks.codes))
+        check_offsets(spans.offsets, len(spans.values))
+        counts = -(-spans.lengths // BLOCK)
+        if not np.array_equal(np.diff(blocks.offsets), counts):
+            raise ValueError(f"{_BLOCK_OFFSETS} parts other texts than {_SPAN_OFFSETS}")
+        return cls(blocks, spans)
 
     @property
     def texts(self) -> Ragged:
         """All texts as they were given to `write`; read into memory."""
-        codes, offsets = self._codes.values, self._codes.offsets
-        return Ragged(np.column_stack([codes, self._spans]), offsets)
+        codes = self._blocks.texts(np.arange(len(self)), self._spans.lengths).values
+        return Ragged(np.column_stack([codes, self._spans.values]), self._spans.offsets)
 
     def coded(self, row: int) -> Coded:
         """A text's tokens."""
-        start, end = self._codes.offsets[row : row + 2]
-        return Coded(self._codes.values[start:end], self._spans[start:end])
-
-    @cached_property
-    def _blocks(self) -> Blocks:
-        # Made when a first query needs it: 10 ms and 2 bytes a token.
-        return Blocks.of(self._codes)
+        spans = self._spans.row(row)
+        start, end = self._blocks.offsets[row : row + 2]
+        return Coded(self._blocks.codes[start:end].ravel()[: len(spans)], spans)
 
     def scores(self, query: LateQuery, groups: Ragged, titles: Ints | None = None) -> LateScores:
         """MaxSim of groups of passages, such as papers.
@@ -269,7 +287,8 @@ class LateIndex:
         Returns:
             (spans, 2) of each passage: the first character and the one after the last.
         """
-        texts = self._codes.take(passages)
+        spans = self._spans.take(passages)
+        texts = self._blocks.texts(passages, spans.lengths)
         owners = np.repeat(np.arange(len(texts)), texts.lengths)
         telling = query.table[:, query.weights >= query.weights.mean()]
         found = np.take(telling, texts.values, axis=0)
@@ -279,8 +298,7 @@ class LateIndex:
         _, firsts = np.unique(pairs[order], return_index=True)
         marked = np.unique(tokens[order[firsts]])
         counts = np.bincount(owners[marked], minlength=len(texts))
-        places = marked + (self._codes.offsets[passages] - texts.offsets[:-1])[owners[marked]]
-        return Ragged(self._spans[places], np.concatenate([[0], np.cumsum(counts)]))
+        return Ragged(spans.values[marked], np.concatenate([[0], np.cumsum(counts)]))
 
 
 def _float(steps: npt.NDArray[np.uint8]) -> Floats:

@@ -38,7 +38,7 @@ class Filters:
             wanted = {fold_name(name) for name in self.sections}
             passages &= snapshot.sections.rows_named(wanted)
             papers = np.zeros_like(papers)
-            papers[snapshot.owners[passages]] = True
+            papers[snapshot.owners[np.flatnonzero(passages)]] = True
         return Allowed(papers, passages)
 
     def _papers(self, snapshot: Snapshot) -> Mask:

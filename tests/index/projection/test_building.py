@@ -238,9 +238,9 @@ def test_few_papers_have_a_projection_too(store: Store, tmp_path: Path, count: i
 def test_a_snapshot_of_the_format_before_is_to_be_built_again(store: Store, digests: Path) -> None:
     built = build([digests], store)
     manifest = built.folder / LAYOUT.manifest
-    said = manifest.read_text("utf-8").replace(f'"format": {FORMAT}', '"format": 4')
+    said = manifest.read_text("utf-8").replace(f'"format": {FORMAT}', f'"format": {FORMAT - 1}')
     manifest.write_text(said, encoding="utf-8")
-    with pytest.raises(SnapshotError, match=r"format 4.*build again"):
+    with pytest.raises(SnapshotError, match=rf"format {FORMAT - 1}.*build again"):
         read_manifest(built.folder)
 
 

@@ -368,7 +368,7 @@ def replace_owners(corpus: Corpus, gone: int) -> Snapshot:
     table = np.array(old.table)
     table[table[:, 0] == gone, 0] = gone - 1
     for one in (snapshot, bare):
-        one._table = table
+        one._table, one.owners = table, table[:, 0].astype(np.int64)
         one._first = np.searchsorted(one.owners, np.arange(len(one) + 1))
     snapshot.without_titles = lambda **_: bare  # type: ignore[method-assign]
     return snapshot
