@@ -16,6 +16,8 @@ from index.errors import SnapshotError
 from index.manifest import FORMAT, LAYOUT, read_manifest
 from index.projection import Name, Projection, Topic
 from index.projection import making as making_module
+from index.projection.layout import lay_out
+from index.projection.naming import name_topics
 from index.projection.runs import Texts
 from index.settings import BuildOptions
 from index.snapshot import Snapshot
@@ -244,7 +246,6 @@ class TestManyPapers:
     ) -> None:
         laid_out: list[int] = []
         named: list[list[str]] = []
-        lay_out, name_topics = making_module.lay_out, making_module.name_topics
 
         def lay(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             laid_out.append(len(vectors))
