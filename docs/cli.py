@@ -19,6 +19,7 @@ COMMANDS = (
     "eval",
     "versions",
     "rollback",
+    "verify",
     "forget",
 )
 TARGET = Path(__file__).with_name("cli.md")

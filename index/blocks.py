@@ -37,6 +37,15 @@ class Blocks(NamedTuple):
         places, counts = _places(texts.offsets[:-1], texts.lengths, BLOCK)
         return cls(texts.values[places], np.concatenate([[0], np.cumsum(counts)]))
 
+    def texts(self, rows: npt.NDArray[np.integer[Any]], lengths: Ints) -> Ragged:
+        """The codes of some texts again, whose lengths blocks don't tell: (texts,)."""
+        firsts, counts = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        codes = np.take(self.codes, _ranges(firsts, counts), axis=0).ravel()
+        spare = counts * BLOCK - lengths
+        own = np.ones(len(codes), np.bool_)
+        own[_ranges(np.cumsum(counts) * BLOCK - spare, spare)] = False
+        return Ragged(codes[own], np.concatenate([[0], np.cumsum(lengths)]))
+
     def greatest(
         self, table: npt.NDArray[np.uint8], rows: npt.NDArray[np.integer[Any]]
     ) -> npt.NDArray[np.uint8]:

@@ -319,7 +319,7 @@ class _Build:
             What is wrong with it.
         """
         self.progress.stage("check", 1)
-        fresh = Snapshot.open(folder, made.encoder, made.late_encoder)
+        fresh = Snapshot.open(folder, made.encoder, made.late_encoder).compare()
         hidden = forgotten.rows(live) if live else None
         rows = [] if hidden is None else np.flatnonzero(hidden).tolist()
         gone = [live.ids[row] for row in rows] if live else []

@@ -66,7 +66,7 @@ class Forgotten:
         if self.papers:
             mask |= [plain_id(name) in self.papers for name in snapshot.ids]
         if self.authors:
-            mask |= snapshot.authors.rows_with(lambda name: fold_name(name) in self.authors)
+            mask |= snapshot.authors.rows_named(self.authors)
         return mask if mask.any() else None
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import load_mapped
+from index.arrays import Ragged, check_offsets, load_mapped
+from index.records import Records
 
 Mask = npt.NDArray[np.bool_]
 
@@ -22,59 +23,114 @@ def fold_name(name: str) -> str:
     return " ".join(composed.casefold().split())
 
 
-class _Saved(msgspec.Struct):
-    rows: int
-    names: list[str]
+class LabelFiles(NamedTuple):
+    """Where labels are kept.
+
+    Attributes:
+        names: The labels, end to end.
+        name_offsets: Where each begins in there.
+        rows: The rows of each label, end to end.
+        offsets: Where those of each label begin in there.
+    """
+
+    names: Path
+    name_offsets: Path
+    rows: Path
+    offsets: Path
 
 
 class Labels:
-    """Any number of labels a row, stored as pairs of (row, label)."""
+    """Any number of labels a row, stored as the rows of each label.
 
-    def __init__(self, names: Sequence[str], pairs: npt.NDArray[np.int32], rows: int) -> None:
-        self.names = names
-        self._pairs = pairs
+    All files are mapped. The labels lie in the order of their folded names, so that those of
+    one name, or from one name to another, are a slice that is found by bisection.
+    """
+
+    def __init__(self, names: Records, rows: Ragged, count: int) -> None:
+        """Put labels together.
+
+        Args:
+            names: Of the labels, as `write` orders them.
+            rows: Of each label, ascending.
+            count: How many rows there are.
+        """
+        self._names = names
         self._rows = rows
+        self._count = count
 
     @staticmethod
-    def write(labels: Sequence[Iterable[str]], names_file: Path, pairs_file: Path) -> None:
-        """Write the two files that `open` reads; `labels` has an entry a row."""
-        held = [tuple(one) for one in labels]
-        names = sorted({name for one in held for name in one})
+    def write(labels: Sequence[Iterable[str]], files: LabelFiles) -> None:
+        """Write the files that `open` reads; `labels` has an entry a row."""
+        held = [tuple(dict.fromkeys(one)) for one in labels]
+        names = sorted({name for one in held for name in one}, key=lambda n: (fold_name(n), n))
         numbers = {name: number for number, name in enumerate(names)}
         rows = np.repeat(np.arange(len(held), dtype=np.int32), [len(one) for one in held])
-        labels_of = [numbers[name] for one in held for name in one]
-        saved = {"rows": len(held), "names": names}
-        names_file.write_text(json.dumps(saved, ensure_ascii=False), encoding="utf-8")
-        pairs = np.column_stack([rows, np.array(labels_of, np.int32)])
-        np.save(pairs_file, pairs, allow_pickle=False)
+        labels_of = np.array([numbers[name] for one in held for name in one], np.int64)
+        offsets = np.cumsum([0, *np.bincount(labels_of, minlength=len(names))], dtype=np.int64)
+        Records.write((name.encode() for name in names), files.names, files.name_offsets)
+        np.save(files.rows, rows[np.argsort(labels_of, kind="stable")], allow_pickle=False)
+        np.save(files.offsets, offsets, allow_pickle=False)
 
     @classmethod
-    def open(cls, names_file: Path, pairs_file: Path) -> Labels:
-        """Read the two files.
+    def open(cls, files: LabelFiles, count: int) -> Labels:
+        """Map the files.
+
+        Args:
+            files: As `write` wrote them.
+            count: How many rows there are.
 
         Raises:
             OSError: One can't be read.
             ValueError: They don't belong together.
         """
-        saved = msgspec.json.decode(names_file.read_bytes(), type=_Saved)
-        pairs = load_mapped(pairs_file)
-        if pairs.dtype != np.int32 or pairs.ndim != 2 or pairs.shape[1] != 2:
-            raise ValueError(f"{pairs_file} has no pairs: {pairs.dtype} {pairs.shape}")
-        if len(pairs) and (
-            pairs.min() < 0 or (pairs.max(0) >= (saved.rows, len(saved.names))).any()
-        ):
-            raise ValueError(f"{pairs_file} has other rows or labels than {names_file.name}")
-        return cls(saved.names, pairs, saved.rows)
+        names = Records.open(files.names, files.name_offsets)
+        rows, offsets = load_mapped(files.rows), load_mapped(files.offsets)
+        if rows.dtype != np.int32 or rows.ndim != 1:
+            raise ValueError(f"{files.rows} has no rows: {rows.dtype} {rows.shape}")
+        check_offsets(offsets, len(rows))
+        if len(offsets) != len(names) + 1:
+            raise ValueError(f"{files.offsets} has other labels than {files.names.name}")
+        if len(rows) and (rows.min() < 0 or rows.max() >= count):
+            raise ValueError(f"{files.rows} has other rows than the {count} there are")
+        return cls(names, Ragged(rows, offsets), count)
+
+    @property
+    def names(self) -> list[str]:
+        """All labels, in the order of their folded names; read into memory."""
+        return [self._name(number) for number in range(len(self._names))]
 
     def by_count(self) -> list[str]:
-        """The labels, those of the most rows first."""
-        counts = np.bincount(self._pairs[:, 1], minlength=len(self.names))
-        return [self.names[number] for number in np.argsort(-counts, kind="stable")]
+        """The labels, those of the most rows first; of equal ones in the order of their names."""
+        counted = zip(self._rows.lengths.tolist(), self.names, strict=True)
+        return [name for _, name in sorted((-count, name) for count, name in counted)]
 
-    def rows_with(self, wanted: Callable[[str], bool]) -> Mask:
-        """Which rows have a label that is wanted: (rows,)."""
-        chosen = np.fromiter(map(wanted, self.names), np.bool_, len(self.names))
-        mask = np.zeros(self._rows, np.bool_)
-        if chosen.any():
-            mask[self._pairs[:, 0][chosen[self._pairs[:, 1]]]] = True
+    def rows_named(self, folded: Collection[str]) -> Mask:
+        """Which rows have a label with one of some names, as `fold_name` gives them: (rows,)."""
+        mask = np.zeros(self._count, np.bool_)
+        for name in folded:
+            self._mark(mask, name, name)
         return mask
+
+    def rows_between(self, first: str, last: str) -> Mask:
+        """Which rows have a label from one name to another, both included: (rows,).
+
+        Names are in the order of what they are folded to: days as ISO 8601 writes them are in
+        their own.
+        """
+        mask = np.zeros(self._count, np.bool_)
+        self._mark(mask, first, last)
+        return mask
+
+    def _mark(self, mask: Mask, first: str, last: str) -> None:
+        """Mark the rows of the labels whose folded names are from `first` to `last`."""
+        numbers = range(len(self._names))
+        start = bisect_left(numbers, first, key=self._folded)
+        end = bisect_right(numbers, last, lo=start, key=self._folded)
+        offsets = self._rows.offsets
+        mask[self._rows.values[offsets[start] : offsets[end]]] = True
+
+    def _name(self, number: int) -> str:
+        return self._names[number].decode()
+
+    def _folded(self, number: int) -> str:
+        return fold_name(self._name(number))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -18,8 +17,16 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import ArrayFile, Chosen, Ragged, load_arrays, load_mapped, save_arrays
-from index.blocks import Blocks, group_max
+from index.arrays import (
+    ArrayFile,
+    Chosen,
+    Ragged,
+    check_offsets,
+    load_arrays,
+    load_mapped,
+    save_arrays,
+)
+from index.blocks import BLOCK, Blocks, group_max
 from index.encoders import Basis, MultiVectorEncoder, Tokens
 from index.vectors import centroids, nearest
 
@@ -33,7 +40,9 @@ SAMPLE = 800  # passages to learn the basis and the centroids from
 MOST_TOKENS = 96  # of a query; of more, the rarest
 _STEPS = 127.5  # a cosine from -1 to 1 in a byte
 _ALIKE = ceil((0.6 + 1) * _STEPS)  # the least cosine, in a byte, of tokens shown as a match
-_CODES, _SPANS, _OFFSETS = "codes.npy", "spans.npy", "offsets.npy"
+_WRITTEN = 20_000  # texts that are cut into blocks at once
+_BLOCKS, _BLOCK_OFFSETS = "blocks.npy", "blocks.offsets.npy"
+_SPANS, _SPAN_OFFSETS = "spans.npy", "spans.offsets.npy"
 
 
 class Coded(NamedTuple):
@@ -157,19 +166,17 @@ class TokenSpace:
 
 
 class LateIndex:
-    """The tokens of all passages of a snapshot, and after them those of all titles."""
+    """The tokens of all passages of a snapshot, and after them those of all titles.
 
-    def __init__(
-        self,
-        codes: npt.NDArray[np.uint16],
-        spans: npt.NDArray[np.uint16],
-        offsets: Ints,
-    ) -> None:
-        self._codes = Ragged(codes, offsets)
+    All files are mapped: their codes are kept in blocks, as a query needs them.
+    """
+
+    def __init__(self, blocks: Blocks, spans: Ragged) -> None:
+        self._blocks = blocks
         self._spans = spans
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self._spans)
 
     @staticmethod
     def write(texts: Ragged | Chosen, folder: Path) -> None:
@@ -180,47 +187,62 @@ class LateIndex:
                 and the one after its last.
             folder: An empty folder.
         """
-        like, count = np.zeros((0, 2), np.uint16), int(texts.offsets[-1])
-        np.save(folder / _OFFSETS, texts.offsets, allow_pickle=False)
+        counts = -(-np.diff(texts.offsets) // BLOCK)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        np.save(folder / _SPAN_OFFSETS, texts.offsets, allow_pickle=False)
+        np.save(folder / _BLOCK_OFFSETS, ends, allow_pickle=False)
         with (
-            ArrayFile(folder / _CODES, like[:, 0], count) as codes,
-            ArrayFile(folder / _SPANS, like, count) as spans,
+            ArrayFile(folder / _BLOCKS, np.zeros((0, BLOCK), np.uint16), int(ends[-1])) as codes,
+            ArrayFile(
+                folder / _SPANS, np.zeros((0, 2), np.uint16), int(texts.offsets[-1])
+            ) as spans,
         ):
-            for block in texts.blocks():
-                codes.write(block.values[:, 0])
-                spans.write(block.values[:, 1:])
+            for part in texts.blocks():
+                codes.write(Blocks.of(Ragged(part.values[:, 0], part.offsets)).codes)
+                spans.write(part.values[:, 1:])
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map what `write` wrote."""
-        return cls(*(load_mapped(folder / name) for name in (_CODES, _SPANS, _OFFSETS)))
+        """Map what `write` wrote.
+
+        Raises:
+            OSError: A file can't be read.
+            ValueError: The files don't belong together.
+        """
+        blocks = Blocks(load_mapped(folder / _BLOCKS), load_mapped(folder / _BLOCK_OFFSETS))
+        spans = Ragged(load_mapped(folder / _SPANS), load_mapped(folder / _SPAN_OFFSETS))
+        for name, array, width in ((_BLOCKS, blocks.codes, BLOCK), (_SPANS, spans.values, 2)):
+            if array.dtype != np.uint16 or array.shape[1:] != (width,):
+                raise ValueError(f"{name} holds no tokens: {array.dtype} {array.shape}")
+        check_offsets(blocks.offsets, len(blocks.codes))
+        check_offsets(spans.offsets, len(spans.values))
+        counts = -(-spans.lengths // BLOCK)
+        if not np.array_equal(np.diff(blocks.offsets), counts):
+            raise ValueError(f"{_BLOCK_OFFSETS} parts other texts than {_SPAN_OFFSETS}")
+        return cls(blocks, spans)
 
     @property
     def texts(self) -> Ragged:
         """All texts as they were given to `write`; read into memory."""
-        codes, offsets = self._codes.values, self._codes.offsets
-        return Ragged(np.column_stack([codes, self._spans]), offsets)
+        codes = self._blocks.texts(np.arange(len(self)), self._spans.lengths).values
+        return Ragged(np.column_stack([codes, self._spans.values]), self._spans.offsets)
 
     @property
     def lengths(self) -> Ints:
         """How many tokens each text has: (texts,)."""
-        return self._codes.lengths
+        return self._spans.lengths
 
     def take(self, rows: Ints) -> Ragged:
         """Some texts as they were given to `write`."""
-        codes = self._codes.take(rows)
-        spans = Ragged(self._spans, self._codes.offsets).take(rows)
-        return Ragged(np.column_stack([codes.values, spans.values]), codes.offsets)
+        spans = self._spans.take(rows)
+        codes = self._blocks.texts(rows, spans.lengths).values
+        return Ragged(np.column_stack([codes, spans.values]), spans.offsets)
 
     def coded(self, row: int) -> Coded:
         """A text's tokens."""
-        start, end = self._codes.offsets[row : row + 2]
-        return Coded(self._codes.values[start:end], self._spans[start:end])
-
-    @cached_property
-    def _blocks(self) -> Blocks:
-        # Made when a first query needs it: 10 ms and 2 bytes a token.
-        return Blocks.of(self._codes)
+        spans = self._spans.row(row)
+        start, end = self._blocks.offsets[row : row + 2]
+        return Coded(self._blocks.codes[start:end].ravel()[: len(spans)], spans)
 
     def scores(self, query: LateQuery, groups: Ragged, titles: Ints | None = None) -> LateScores:
         """MaxSim of groups of passages, such as papers.
@@ -282,7 +304,8 @@ class LateIndex:
         Returns:
             (spans, 2) of each passage: the first character and the one after the last.
         """
-        texts = self._codes.take(passages)
+        spans = self._spans.take(passages)
+        texts = self._blocks.texts(passages, spans.lengths)
         owners = np.repeat(np.arange(len(texts)), texts.lengths)
         telling = query.table[:, query.weights >= query.weights.mean()]
         found = np.take(telling, texts.values, axis=0)
@@ -292,8 +315,7 @@ class LateIndex:
         _, firsts = np.unique(pairs[order], return_index=True)
         marked = np.unique(tokens[order[firsts]])
         counts = np.bincount(owners[marked], minlength=len(texts))
-        places = marked + (self._codes.offsets[passages] - texts.offsets[:-1])[owners[marked]]
-        return Ragged(self._spans[places], np.concatenate([[0], np.cumsum(counts)]))
+        return Ragged(spans.values[marked], np.concatenate([[0], np.cumsum(counts)]))
 
 
 def _float(steps: npt.NDArray[np.uint8]) -> Floats:

@@ -1,10 +1,9 @@
-"""What a snapshot's folder holds, by name, size and checksum: written, read, verified."""
+"""What a snapshot's folder holds, by name, size and checksum: written and read."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -53,9 +52,10 @@ class Layout:
         return folder / self.lists / Path(name).stem
 
     @staticmethod
-    def labels(name: str) -> tuple[str, str]:
-        """The two files of `authors`, `dates` or `sections`."""
-        return f"{name}.json", f"{name}.npy"
+    def labels(name: str) -> tuple[str, str, str, str]:
+        """The files of `authors`, `dates` or `sections`, as `LabelFiles` has them."""
+        names = f"{name}.names.bin", f"{name}.names.offsets.npy"
+        return *names, f"{name}.npy", f"{name}.offsets.npy"
 
 
 LAYOUT = Layout()
@@ -150,32 +150,6 @@ def _is_inside(name: str) -> bool:
     return bool(plain) and not {"..", "\0", "\\"} & {*path.parts, *name}
 
 
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Compare every file with its size and checksum.
-
-    Raises:
-        SnapshotError: One differs; the message names it.
-    """
-    paths = [folder / name for name in manifest.files]
-    try:
-        whole = folder.resolve()
-        for path, wanted in zip(paths, manifest.files.values(), strict=True):
-            info = path.stat()
-            if info.st_size != wanted["bytes"]:
-                raise SnapshotError(
-                    f"{path} is broken: {info.st_size} bytes, not {wanted['bytes']}"
-                )
-            # To read a pipe or a device would never end.
-            if not stat.S_ISREG(info.st_mode) or not path.resolve().is_relative_to(whole):
-                raise SnapshotError(f"{path} is broken: it is no file of its own folder")
-        found = zip(paths, _checksums(paths), manifest.files.values(), strict=True)
-        for path, checksum, wanted in found:
-            if checksum != wanted["sha256"]:
-                raise SnapshotError(f"{path} is broken: its checksum differs")
-    except OSError as error:
-        raise SnapshotError(f"{error.filename} can't be read: {error.strerror}") from None
-
-
 def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Checksum the files of a snapshot under construction and write its manifest, durably."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -183,7 +157,7 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     paths = [path for path in paths if path.relative_to(folder).as_posix() not in unlisted]
     files: dict[str, FileFacts] = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": checksum}
-        for path, checksum in zip(paths, _checksums(paths), strict=True)
+        for path, checksum in zip(paths, checksums(paths), strict=True)
     }
     sealed = replace(manifest, files=files).named()
     text = json.dumps(asdict(sealed), ensure_ascii=False, indent=1, sort_keys=True)
@@ -194,8 +168,8 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     return sealed
 
 
-def _checksums(paths: Sequence[Path]) -> list[str]:
-    """On all CPUs: they are compared whenever a snapshot is opened."""
+def checksums(paths: Sequence[Path]) -> list[str]:
+    """The SHA-256 of files, on all CPUs: small snapshots are compared whenever they are opened."""
     with ThreadPoolExecutor(cpu_count()) as threads:
         return list(threads.map(_checksum, paths))
 

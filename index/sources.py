@@ -79,11 +79,13 @@ def plan_build(
 def usable(store: Store) -> tuple[Snapshot | None, str | None]:
     """The snapshot to build on: where the live one is broken, the newest that is not.
 
+    Every file of it is compared: what is carried over is published anew.
+
     Returns:
         The snapshot, and what is wrong with the live one.
     """
     try:
-        return store.open_best()
+        return store.open_best(whole=True)
     except SnapshotError as error:
         return None, str(error) if store.live() else None
 

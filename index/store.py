@@ -20,10 +20,11 @@ from index.durable import ASIDE, sync, write_whole
 from index.errors import SnapshotError, UnknownVersionError
 from index.forgotten import DenyList
 from index.leases import take
-from index.manifest import LAYOUT, LIVE, VERSIONS, Manifest, read_manifest, verify_files
+from index.manifest import LAYOUT, LIVE, VERSIONS, Manifest, read_manifest
 from index.regular import read_regular
 from index.report import Report
 from index.snapshot import Snapshot
+from index.verifying import verify_files
 
 _LOCK = "build.lock"
 _STAGING = "staging-"
@@ -95,10 +96,17 @@ class Store:
         live = self.live()
         if live is None:
             return ()
-        return (live, *state_of_file(self._path(live) / LAYOUT.manifest))
+        return self.state_of(live)
 
-    def open_live(self) -> Snapshot:
+    def state_of(self, version: str) -> tuple[object, ...]:
+        """What is another when a version was written anew."""
+        return (version, *state_of_file(self._path(version) / LAYOUT.manifest))
+
+    def open_live(self, *, whole: bool = False) -> Snapshot:
         """Open the live snapshot.
+
+        Args:
+            whole: Whether every file is compared with its checksum, however large it is.
 
         Raises:
             SnapshotError: Nothing is published here, or the live snapshot is broken.
@@ -111,28 +119,31 @@ class Store:
                     f" make one with: nonmun build SOURCE --data {self.folder}"
                 )
             try:
-                return self._open(version)
+                return self._open(version, whole=whole)
             except SnapshotError:
                 # Another may have been published, and this one cleared away, in between.
                 if not left or self.live() == version:
                     raise
         raise AssertionError
 
-    def open_best(self) -> Opened:
+    def open_best(self, *, whole: bool = False) -> Opened:
         """Open the live snapshot, or where it is broken the newest that is not.
+
+        Args:
+            whole: As in `open_live`.
 
         Raises:
             SnapshotError: There is none that can be opened; the message tells of the live one.
         """
         try:
-            return Opened(self.open_live(), None)
+            return Opened(self.open_live(whole=whole), None)
         except SnapshotError as error:
             live = self.live()
             for one in self.versions():
                 if one.version != live:
                     with suppress(SnapshotError):
                         complaint = f"{error}; version {one.version} is used instead"
-                        return Opened(self._open(one.version), complaint)
+                        return Opened(self._open(one.version, whole=whole), complaint)
             raise
 
     def versions(self) -> list[Version]:
@@ -186,9 +197,18 @@ class Store:
             UnknownVersionError: There is no such version.
             SnapshotError: It is broken. In both cases nothing has changed.
         """
-        self.version(version)
-        opened = self._open(version)  # and held, so that nobody deletes it meanwhile
+        opened = self.open_whole(version)  # and held, so that nobody deletes it meanwhile
         self.make_live(opened.version)
+
+    def open_whole(self, version: str) -> Snapshot:
+        """Open a published version, every file of it compared with its checksum.
+
+        Raises:
+            UnknownVersionError: There is no such version.
+            SnapshotError: It is broken.
+        """
+        self.version(version)
+        return self._open(version, whole=True)
 
     def make_live(self, version: str) -> None:
         """Point at a version that is there and whole.
@@ -315,12 +335,12 @@ class Store:
             with suppress(OSError):
                 left.unlink()
 
-    def _open(self, version: str) -> Snapshot:
+    def _open(self, version: str, *, whole: bool = False) -> Snapshot:
         snapshot = Snapshot.open(self._path(version))
         if snapshot.version != version:
             folder = snapshot.folder
             raise SnapshotError(f"{folder} holds version {snapshot.version}, not {version}")
-        return snapshot
+        return snapshot.compare() if whole else snapshot
 
     def _path(self, version: str) -> Path:
         if not version.isalnum():

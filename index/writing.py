@@ -20,7 +20,7 @@ from index.content import ANALYSIS, Content
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.glossary import Glossary
 from index.indexing import Carried, write_indexes
-from index.labels import Labels
+from index.labels import LabelFiles, Labels
 from index.late import LateIndex
 from index.latent_papers import lay_papers
 from index.learned import Learned
@@ -219,9 +219,9 @@ def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
     (folder / LAYOUT.ids).write_text(ids, encoding="utf-8")
     votes = [-1 if paper.votes is None else paper.votes for paper in papers]
     np.save(folder / LAYOUT.votes, np.array(votes, np.int32), allow_pickle=False)
-    Labels.write([paper.authors for paper in papers], *_label_files(folder, "authors"))
+    Labels.write([paper.authors for paper in papers], _label_files(folder, "authors"))
     dates = [[day.isoformat() for day in paper.dates] for paper in papers]
-    Labels.write(dates, *_label_files(folder, "dates"))
+    Labels.write(dates, _label_files(folder, "dates"))
 
 
 def _write_passages(
@@ -235,7 +235,7 @@ def _write_passages(
         for _, section in own:
             name = sections[section].name
             labels.append(names.setdefault(name, (name,)))
-    Labels.write(labels, *_label_files(folder, "sections"))
+    Labels.write(labels, _label_files(folder, "sections"))
     table = np.empty((len(places.rows), 5), np.int32)
     for column, values in enumerate(places[:3]):
         table[:, column] = values
@@ -256,6 +256,5 @@ def _pairs(places: _Places) -> Iterator[tuple[int, int]]:
     return zip(map(int, places.papers), map(int, places.sections), strict=True)
 
 
-def _label_files(folder: Path, name: str) -> tuple[Path, Path]:
-    names, pairs = LAYOUT.labels(name)
-    return folder / names, folder / pairs
+def _label_files(folder: Path, name: str) -> LabelFiles:
+    return LabelFiles(*(folder / file for file in LAYOUT.labels(name)))

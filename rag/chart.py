@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from index.projection import Topic
 from index.snapshot import Heading
 from rag.search import Searcher
 
+MOST = 50_000  # papers on a map: 15 MB to send, 5 packed; more points can't be told apart
+NEWEST = 5_000  # of them: what readers look for first
 _JOINING = " · "
 
 
@@ -34,15 +37,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All papers that may be found, and the regions that they lie in.
+    """Papers that may be found, and the regions that they lie in.
 
     Attributes:
+        papers: How many there are; of more than MOST only some are in the other columns.
         headings: Of the papers.
         places: Of each: x and y, from -1 to 1.
         regions: The number of each one's small region.
         legend: The large regions, and after them the small ones.
     """
 
+    papers: int
     headings: Sequence[Heading]
     places: Sequence[tuple[float, float]]
     regions: Sequence[int]
@@ -52,13 +57,13 @@ class Chart:
 def draw(searcher: Searcher) -> Chart:
     """Take what lies where from a searcher's snapshot, without what is forgotten.
 
-    A region in which only forgotten papers lie is gone with them.
+    Of very many papers some are taken; regions count them all. A region in which only forgotten
+    papers lie is gone with them.
     """
     projection, allowed = searcher.snapshot.projection, searcher.allowed()
     rows = np.arange(len(searcher.snapshot))
     if allowed is not None:
         rows = np.flatnonzero(allowed.papers)
-    headings = searcher.snapshot.headings()
     counts = np.bincount(projection.regions[rows], minlength=len(projection.topics))
     for number, topic in enumerate(projection.topics):
         if topic.parent is not None:
@@ -69,13 +74,24 @@ def draw(searcher: Searcher) -> Chart:
         for topic, count in zip(projection.topics, counts, strict=True)
         if count
     ]
-    x, y = projection.places[rows].T.tolist()
+    drawn = _some(rows)
+    x, y = projection.places[drawn].T.tolist()
     return Chart(
-        [headings[row] for row in rows.tolist()],
+        len(rows),
+        searcher.snapshot.headings(drawn.tolist()),
         list(zip(x, y, strict=True)),
-        numbers[projection.regions[rows]].tolist(),
+        numbers[projection.regions[drawn]].tolist(),
         legend,
     )
+
+
+def _some(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of more papers than MOST the NEWEST, and of all others as many as there is room for."""
+    if len(rows) <= MOST:
+        return rows
+    older, newest = rows[:-NEWEST], rows[-NEWEST:]
+    spread = np.round(np.linspace(0, len(older) - 1, MOST - NEWEST)).astype(np.int64)
+    return np.concatenate([older[spread], newest])
 
 
 def _renumbered(topic: Topic, numbers: Sequence[int]) -> Topic:

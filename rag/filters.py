@@ -36,9 +36,9 @@ class Filters:
         passages = papers[snapshot.owners]
         if self.sections:
             wanted = {fold_name(name) for name in self.sections}
-            passages &= snapshot.sections.rows_with(lambda name: fold_name(name) in wanted)
+            passages &= snapshot.sections.rows_named(wanted)
             papers = np.zeros_like(papers)
-            papers[snapshot.owners[passages]] = True
+            papers[snapshot.owners[np.flatnonzero(passages)]] = True
         return Allowed(papers, passages)
 
     def _papers(self, snapshot: Snapshot) -> Mask:
@@ -46,12 +46,12 @@ class Filters:
         if self.since or self.until:
             since = self.since.isoformat() if self.since else ""
             until = self.until.isoformat() if self.until else "9999-99-99"
-            mask &= snapshot.dates.rows_with(lambda day: since <= day <= until)
+            mask &= snapshot.dates.rows_between(since, until)
         if self.min_votes is not None:
             mask &= snapshot.votes >= max(self.min_votes, 0)  # -1 is a paper without votes
         if self.authors:
             wanted = {fold_name(name) for name in self.authors}
-            mask &= snapshot.authors.rows_with(lambda name: fold_name(name) in wanted)
+            mask &= snapshot.authors.rows_named(wanted)
         if self.ids:
             rows = [row for row in map(snapshot.row_of, self.ids) if row is not None]
             chosen = np.zeros_like(mask)

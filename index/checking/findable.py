@@ -98,8 +98,8 @@ def _by_terms(snapshot: Snapshot, row: int) -> bool:
 
 def _by_tokens(snapshot: Snapshot, rows: Sequence[int], texts: Sequence[str]) -> list[int]:
     """The rows whose tokens, coded anew, are others; none where hardly any is."""
-    late, kept = snapshot.late, snapshot.token_texts
-    if late is None or kept is None:
+    late = snapshot.late
+    if late is None:
         return []
     tokens, same, others = 0, 0, []
     centroids = late.space.centroids
@@ -108,7 +108,7 @@ def _by_tokens(snapshot: Snapshot, rows: Sequence[int], texts: Sequence[str]) ->
         codes = late.space.code(batch.vectors)
         ends = np.cumsum([0, *batch.lengths.tolist()]).tolist()
         for place, (start, end) in zip(places, pairwise(ends), strict=True):
-            old, new = kept.row(rows[place])[:, 0], codes[start:end]
+            old, new = late.tokens.coded(rows[place]).codes, codes[start:end]
             equal = 0
             if len(old) == len(new):
                 # Between two centroids that are all but one, rounding decides.

@@ -133,8 +133,6 @@ def _token_faults(snapshot: Snapshot, lengths: Ints, name: Name) -> list[str]:
     tokens, space = snapshot.token_texts, snapshot.learned.tokens
     if tokens is None or space is None:
         return []
-    if not _is_ragged(tokens):
-        return ["the offsets of the tokens are out of order"]
     titles = len(lengths) - len(snapshot)
 
     def text(row: int) -> str:

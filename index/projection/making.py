@@ -13,13 +13,20 @@ from index.lexical import Lexicon, latin_terms
 from index.papers import Paper
 from index.projection.layout import lay_out
 from index.projection.naming import Name, name_topics
-from index.projection.placing import place
+from index.projection.placing import among, place, told_apart
 from index.projection.projection import Projection, Topic
 from index.projection.runs import Texts
 from index.projection.topics import densest, find_topics
-from index.projection.vectors import Parts, paper_vectors
+from index.projection.vectors import Parts, Shared, paper_vectors, vectors_of
 
+Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+
+# Papers that are laid out by t-SNE, which takes 103 CPU seconds for so many and grows faster than
+# they do; of more, the others are placed among these.
+LANDMARKS = 20_000
+_PLACED = 1_024  # papers that are compared with all landmarks at once
+_CLOSEST = 64
 
 
 class Corpus(NamedTuple):
@@ -64,10 +71,78 @@ def project(corpus: Corpus, known: Known | None = None) -> Projection:
 
 
 def _anew(corpus: Corpus) -> Projection:
-    places = lay_out(paper_vectors(corpus.vectors))
-    topics = find_topics(places)
     texts = Texts(corpus.papers, corpus.lexicon.passage_lists, corpus.table)
-    names = name_topics(texts, corpus.glossary, [topics.broad, topics.fine])
+    if len(corpus.papers) <= LANDMARKS:
+        return _laid_out(paper_vectors(corpus.vectors), texts, corpus.glossary)
+    # Some are laid out, and the others placed among them.
+    chosen = landmarks(np.arange(len(corpus.papers)))
+    vectors, shared = vectors_of(corpus.vectors, chosen)
+    laid_out = _laid_out(vectors, _only(texts, chosen), corpus.glossary)
+    others = np.setdiff1d(np.arange(len(corpus.papers)), chosen)
+    places = np.empty((len(corpus.papers), 2), np.float32)
+    regions = np.empty(len(places), np.int32)
+    places[chosen], regions[chosen] = laid_out.places, laid_out.regions
+    marks = _Landmarks(vectors, laid_out.places, shared)
+    places[others] = told_apart(marks.place(corpus.vectors, others), laid_out.places)
+    regions[others] = laid_out.regions[_closest(places[others], laid_out.places)]
+    return Projection(places, regions, laid_out.topics)
+
+
+def landmarks(rows: Ints) -> Ints:
+    """Of many rows LANDMARKS that are evenly spread, of fewer all: the same ones each time."""
+    if len(rows) <= LANDMARKS:
+        return rows
+    return rows[np.round(np.linspace(0, len(rows) - 1, LANDMARKS)).astype(np.int64)]
+
+
+class _Landmarks(NamedTuple):
+    """Papers that others are placed by.
+
+    Attributes:
+        vectors: Of them: (landmarks, dimension).
+        places: Where they lie: (landmarks, 2).
+        shared: What the vectors were taken from.
+    """
+
+    vectors: Floats
+    places: Floats
+    shared: Shared
+
+    def place(self, parts: Parts, rows: Ints) -> npt.NDArray[np.float64]:
+        """Where papers of some rows lie among these: (rows, 2)."""
+        found = np.empty((len(rows), 2))
+        for begin in range(0, len(rows), _PLACED):
+            some = rows[begin : begin + _PLACED]
+            vectors, _ = vectors_of(parts, some, self.shared)
+            found[begin : begin + _PLACED] = among(vectors @ self.vectors.T, self.places)
+        return found
+
+
+def _only(texts: Texts, rows: Ints) -> Texts:
+    """The texts of some of the papers."""
+    numbers = np.full(len(texts.papers), -1, np.int32)
+    numbers[rows] = np.arange(len(rows))
+    owners = numbers[texts.table[:, 0]]
+    passages = np.flatnonzero(owners >= 0)
+    table = np.array(texts.table[passages])
+    table[:, 0] = owners[passages]
+    papers = [texts.papers[row] for row in rows.tolist()]
+    return Texts(papers, texts.terms.take(passages), table)
+
+
+def _closest(places: Floats, known: Floats) -> Ints:
+    """Which of the known places each of some lies nearest to, of equals the first: (places,)."""
+    found = np.empty(len(places), np.int64)
+    for begin in range(0, len(places), _CLOSEST):
+        apart = (known - places[begin : begin + _CLOSEST, None]) ** 2
+        found[begin : begin + _CLOSEST] = apart.sum(2).argmin(1)
+    return found
+
+
+def _laid_out(vectors: Floats, texts: Texts, glossary: Glossary) -> Projection:
+    places = lay_out(vectors)
+    topics = find_topics(places)
+    names = name_topics(texts, glossary, [topics.broad, topics.fine])
     large = len(names[0])
     found = []
     for level, (regions, own) in enumerate(zip((topics.broad, topics.fine), names, strict=True)):
@@ -85,11 +160,15 @@ def _on_top(corpus: Corpus, before: Projection, rows: Ints) -> Projection:
     regions = np.empty(len(rows), np.int32)
     places[old], regions[old] = before.places[rows[old]], before.regions[rows[old]]
     if len(new):
-        vectors = paper_vectors(corpus.vectors)
-        places[new] = place((vectors[new] @ vectors.T)[:, old], places[old])
-        for row in new.tolist():
-            apart = ((places[old] - places[row]) ** 2).sum(1)
-            regions[row] = regions[old[int(apart.argmin())]]
+        marks = landmarks(old)
+        if len(rows) <= LANDMARKS:
+            vectors = paper_vectors(corpus.vectors)
+            places[new] = place((vectors[new] @ vectors.T)[:, old], places[old])
+        else:
+            vectors, shared = vectors_of(corpus.vectors, marks)
+            known = _Landmarks(vectors, places[marks], shared)
+            places[new] = told_apart(known.place(corpus.vectors, new), places[old])
+        regions[new] = regions[marks[_closest(places[new], places[marks])]]
     return _without_empty(Projection(places, regions, before.topics), corpus.lexicon)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,20 +29,31 @@ def place(alike: Floats, places: Floats) -> Floats:
     Returns:
         (new, 2), in [-1, 1].
     """
-    count = min(_NEIGHBOURS, len(places))
-    nearest = np.argsort(-alike, axis=1, kind="stable")[:, :count]
+    return told_apart(among(alike, places), places)
+
+
+def among(alike: Floats, places: Floats) -> npt.NDArray[np.float64]:
+    """The same, but for papers that come to lie where others do."""
     found = np.empty((len(alike), 2))
-    for row, rows in enumerate(nearest):
+    for row, rows in enumerate(_nearest(alike, min(_NEIGHBOURS, len(places)))):
         weights = np.exp(_SHARPNESS * (alike[row, rows] - alike[row, rows[0]])).astype(np.float64)
         around = places[rows].astype(np.float64)
         apart = np.linalg.norm(around[:, None] - around[None], axis=2)
         near = apart <= _REACH
         chosen = near[int((near @ weights).argmax())] * weights
         found[row] = chosen @ around / chosen.sum()
-    return _told_apart(found, places)
+    return found
 
 
-def _told_apart(found: npt.NDArray[np.float64], places: Floats) -> Floats:
+def _nearest(alike: Floats, count: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Of each row the columns with the highest values, highest first, of equals the first."""
+    least = np.partition(alike, -count, axis=1)[:, -count]
+    for row, value in zip(alike, least, strict=True):
+        columns = np.flatnonzero(row >= value)
+        yield columns[np.argsort(-row[columns], kind="stable")[:count]]
+
+
+def told_apart(found: npt.NDArray[np.float64], places: Floats) -> Floats:
     """Move each a little, outwards in a spiral until nothing lies there."""
     taken = {(x, y) for x, y in places.tolist()}
     placed = np.empty((len(found), 2), np.float32)

@@ -29,29 +29,54 @@ class Parts(NamedTuple):
     latent: Floats | None
 
 
+class Shared(NamedTuple):
+    """What papers share: the mean of their passages' means and that of their titles' vectors."""
+
+    passages: Floats
+    titles: Floats
+
+
 def paper_vectors(parts: Parts) -> Floats:
     """One vector a paper: its passages' mean, its title's and its latent one, end to end.
 
     The first two are taken from the mean of all, which is what all papers share.
     """
-    first = np.searchsorted(parts.owners, np.arange(len(parts.titles) + 1))
-    papers, dimension = parts.titles.shape
+    return vectors_of(parts, np.arange(len(parts.titles)))[0]
+
+
+def vectors_of(
+    parts: Parts, papers: npt.NDArray[np.int64], shared: Shared | None = None
+) -> tuple[Floats, Shared]:
+    """The vectors of some papers.
+
+    Args:
+        parts: Of all papers.
+        papers: The rows of those.
+        shared: What to take the vectors from; `None` takes what these papers share.
+
+    Returns:
+        (papers, dimension), and what they were taken from.
+    """
+    count, dimension = len(papers), parts.titles.shape[1]
     own = 0 if parts.latent is None else parts.latent.shape[1]
-    joined = np.zeros((papers, 2 * dimension + own), np.float32)
+    joined = np.zeros((count, 2 * dimension + own), np.float32)
     means, titles, latent = np.split(joined, [dimension, 2 * dimension], axis=1)
-    lengths = np.diff(first)
+    first = np.searchsorted(parts.owners, papers)
+    lengths = np.searchsorted(parts.owners, papers, side="right") - first
     for number in range(int(lengths.max(initial=0))):  # `np.add.reduceat` takes four times as long
         rows = np.flatnonzero(lengths > number)
         means[rows] += parts.passages[first[rows] + number]
-    titles[:] = parts.titles
-    for part, weight in ((means, _PASSAGES), (titles, _TITLE)):
+    titles[:] = parts.titles[papers]
+    for part in (means, titles):
         _scale(part, 1.0)
-        part -= part.mean(0)
+    shared = shared or Shared(means.mean(0), titles.mean(0))
+    for part, mean, weight in zip((means, titles), shared, (_PASSAGES, _TITLE), strict=True):
+        part -= mean
         _scale(part, weight)
     if parts.latent is not None:
-        latent[:] = parts.latent
+        latent[:] = parts.latent[papers]
         _scale(latent, _LATENT)
-    return joined
+    return joined, shared
 
 
 def _scale(vectors: Floats, length: float) -> None:

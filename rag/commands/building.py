@@ -181,3 +181,25 @@ def rollback(
 
     Store(settings_of(data, profile).data).activate(version)
     typer.echo(f"live: {version}")
+
+
+def verify(
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="VERSION", help="One that `nonmun versions` lists.  [else: live]"),
+    ] = None,
+    data: Data = None,
+    profile: Profile = None,
+) -> None:
+    """Compare every file of a version with its checksum.
+
+    Small versions are compared whenever they are opened, large ones only in part; a service
+    compares the rest while it answers.
+    """
+    from index.store import Store
+
+    store = Store(settings_of(data, profile).data)
+    opened = store.open_live(whole=True) if version is None else store.open_whole(version)
+    files = opened.manifest.files.values()
+    size = sum(file["bytes"] for file in files)
+    typer.echo(f"{opened.version}: {len(files)} files of {size:,} bytes are as they were published")

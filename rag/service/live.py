@@ -15,6 +15,7 @@ from index.snapshot import Snapshot
 from index.store import Opened, Store
 from rag.rerank import open_reranker
 from rag.search import Searcher
+from rag.service.comparing import Comparing
 from rag.settings import Settings
 
 WATCH_SECONDS = 0.25
@@ -41,6 +42,8 @@ class Live:
         self._forgotten: Forgotten | None = None
         self._trouble: str | None = None
         self._complaint: str | None = None  # why what is forgotten is as it was last known
+        self._broken: dict[str, tuple[tuple[object, ...], str]] = {}  # its state, what is wrong
+        self._comparing = Comparing(self._leave)
         self._changing = threading.Lock()
         self._stop = threading.Event()
         self._opening = threading.Lock()
@@ -86,9 +89,16 @@ class Live:
         with self._opening:
             served = self._searcher
             try:
-                if served and served.snapshot.version == self.store.live():
-                    self._trouble = None
-                    return
+                live = self.store.live()
+                broken = live and self._why_broken(live)
+                if served and served.snapshot.version == live:
+                    if broken:  # and no other is whole
+                        return
+                    if live not in self._broken:
+                        self._trouble = None
+                        return
+                elif broken:
+                    raise SnapshotError(broken)
                 snapshot, trouble = self._open(served)
                 searcher = self._warm(snapshot, served)
             except NonmunError as error:
@@ -97,6 +107,7 @@ class Live:
                 raise
             with self._changing:
                 self._searcher = searcher
+            self._broken.pop(snapshot.version, None)
             self._trouble = trouble
             if trouble:
                 log.error("%s", trouble)
@@ -121,8 +132,44 @@ class Live:
         language_of(_ENGLISH)
         return searcher
 
+    def _leave(self, snapshot: Snapshot, error: SnapshotError) -> None:
+        """Serve the newest version that is whole instead of one that turned out to be broken.
+
+        Where there is none, it is still served: most of it may be as it should be.
+        """
+        with self._opening:
+            served = self._searcher
+            if served is None or served.snapshot is not snapshot:
+                return
+            self._broken[snapshot.version] = (self.store.state_of(snapshot.version), str(error))
+            searcher = self._newest_whole(served)
+            if searcher is None:
+                self._trouble = f"{error}; no other version is whole, so it is still served"
+            else:
+                with self._changing:
+                    self._searcher = searcher
+                self._trouble = f"{error}; version {searcher.snapshot.version} is used instead"
+            log.error("%s", self._trouble)
+
+    def _newest_whole(self, served: Searcher) -> Searcher | None:
+        for one in self.store.versions():
+            if not self._why_broken(one.version):
+                try:
+                    return self._warm(self.store.open_whole(one.version), served)
+                except NonmunError as error:
+                    log.error("can't serve version %s: %s", one.version, error)
+        return None
+
+    def _why_broken(self, version: str) -> str | None:
+        """What was found wrong with a version, if it was not written anew since."""
+        state, reason = self._broken.get(version, ((), None))
+        return reason if state == self.store.state_of(version) else None
+
     def watch(self) -> None:
-        """Refresh four times a second, in a thread of its own, until `close`."""
+        """Refresh four times a second, in a thread of its own, until `close`.
+
+        A version that was too large to compare all of it when it was opened is compared beside.
+        """
         self._stop = threading.Event()
         threading.Thread(
             target=self._watch, args=(self._stop,), name="watch-live", daemon=True
@@ -131,6 +178,7 @@ class Live:
     def close(self) -> None:
         """Stop watching."""
         self._stop.set()
+        self._comparing.stop()
 
     def _read_forgotten(self) -> Forgotten:
         """What is forgotten; what was last known if the list can't be read any more.
@@ -153,6 +201,9 @@ class Live:
         failed: tuple[object, ...] | None = None
         again = 0.0
         while not stop.wait(WATCH_SECONDS):
+            searcher = self._searcher
+            if searcher:  # here, for what serves may be forked off, without its threads
+                self._comparing.of(searcher.snapshot)
             version: tuple[object, ...] = ()
             try:
                 with suppress(SnapshotError):  # then it is tried again after a while

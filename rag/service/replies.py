@@ -153,7 +153,7 @@ def map_reply(chart: Chart, version: str) -> schemas.MapReply:
         )
         for one in chart.legend
     ]
-    return schemas.MapReply(index_version=version, papers=papers, topics=topics)
+    return schemas.MapReply(index_version=version, papers=papers, topics=topics, total=chart.papers)
 
 
 def version(record: store.Version) -> schemas.Version:

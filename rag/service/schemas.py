@@ -245,7 +245,7 @@ class SimilarReply(BaseModel):
 
 
 class MapPapers(BaseModel):
-    """All papers, one column a field, oldest first; the same place in each is the same paper."""
+    """Papers, one column a field, oldest first; the same place in each is the same paper."""
 
     ids: list[str]
     titles: list[str]
@@ -269,11 +269,15 @@ class MapTopic(BaseModel):
 
 
 class MapReply(BaseModel):
-    """Where every paper lies among those that say alike, and what is said where."""
+    """Where papers lie among those that say alike, and what is said where."""
 
     index_version: str
     papers: MapPapers
     topics: list[MapTopic]
+    total: int = Field(
+        description="How many papers lie in all topics; of more than 50,000 `papers` has the newest"
+        " 5,000 and a part of the others"
+    )
 
 
 class BuildRequest(Request):

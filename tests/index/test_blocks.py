@@ -87,3 +87,16 @@ def test_the_greatest_of_groups_is_that_of_each(sizes: list[int], columns: int, 
     for row, first, size in zip(found, firsts, sizes, strict=True):
         wanted = rows[first : first + size].max(0) if size else np.zeros(columns)
         assert row.tolist() == wanted.tolist()
+
+
+@given(st.lists(st.integers(0, 3 * BLOCK), min_size=1, max_size=8), st.data())
+def test_texts_come_back_without_what_fills_their_blocks_up(
+    lengths: list[int], data: st.DataObject
+) -> None:
+    texts = make_texts(lengths)
+    rows = np.array(data.draw(st.lists(st.integers(0, len(lengths) - 1), max_size=9)), np.int64)
+    found = Blocks.of(texts).texts(rows, texts.lengths[rows])
+    wanted = texts.take(rows)
+    assert found.values.dtype == np.uint16
+    assert found.values.tolist() == wanted.values.tolist()
+    assert found.offsets.tolist() == wanted.offsets.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from index.arrays import Ragged
+from index.blocks import Blocks
 from index.encoders.base import Basis, Tokens
 from index.late import MOST_TOKENS, Coded, LateIndex, LateQuery, LateScores, TokenSpace
 from index.spans import tuples
@@ -456,6 +457,40 @@ class TestIndex:
             assert found.codes.dtype == found.spans.dtype == np.uint16
             assert found.codes.tolist() == codes.tolist()
             assert found.spans.tolist() == spans.tolist()
+
+    def test_texts_are_written_a_few_at_a_time_as_all_at_once(
+        self, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, count in (("whole", 10**6), ("parts", 3)):
+            monkeypatch.setattr("index.late._WRITTEN", count)
+            (tmp_path / name).mkdir()
+            write(corpus.texts, tmp_path / name)
+        for path in (tmp_path / "whole").iterdir():
+            assert path.read_bytes() == (tmp_path / "parts" / path.name).read_bytes()
+        blocks = Blocks.of(Ragged(corpus.late.texts.values[:, 0], corpus.late.texts.offsets))
+        found = np.load(tmp_path / "parts" / "blocks.npy")
+        assert found.dtype == np.uint16
+        assert found.tolist() == blocks.codes.tolist()
+
+    @pytest.mark.parametrize(
+        ("name", "array", "wrong"),
+        [
+            ("blocks", np.zeros((2, 8), np.uint16), "blocks.npy holds no tokens"),
+            ("blocks", np.zeros((2, 16), np.int32), "blocks.npy holds no tokens"),
+            ("blocks", np.zeros((3, 16), np.uint16), "offsets should go from 0 to 3"),
+            ("spans", np.zeros((20, 3), np.uint16), "spans.npy holds no tokens"),
+            ("spans", np.zeros((19, 2), np.uint16), "offsets should go from 0 to 19"),
+            ("spans.offsets", np.array([0, 16, 20]), "parts other texts"),
+            ("blocks.offsets", np.array([0, 1, 2]), "parts other texts"),
+        ],
+    )
+    def test_files_that_do_not_belong_together_are_refused(
+        self, tmp_path: Path, name: str, array: np.ndarray[Any, Any], wrong: str
+    ) -> None:
+        write([Coded(np.zeros(20, np.uint16), np.zeros((20, 2), np.uint16))], tmp_path)
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(ValueError, match=wrong):
+            LateIndex.open(tmp_path)
 
     def test_an_index_of_nothing_can_be_opened(self, tmp_path: Path) -> None:
         write([], tmp_path)

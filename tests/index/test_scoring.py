@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.arrays import Ragged
+from index.labels import fold_name
 from index.moments import Moments, standardise
 from index.scoring import (
     Allowed,
@@ -49,7 +50,7 @@ def pick_papers(snapshot: Snapshot) -> Allowed:
 
 def pick_section(snapshot: Snapshot) -> Allowed:
     """Passages of one section, and the papers that have any; they have others too."""
-    passages = snapshot.sections.rows_with(lambda section: section == "Technical Details")
+    passages = snapshot.sections.rows_named({fold_name("Technical Details")})
     papers = np.zeros(len(snapshot), np.bool_)
     papers[snapshot.owners[passages]] = True
     assert 0 < passages.sum() < len(passages)

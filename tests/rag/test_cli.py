@@ -239,6 +239,32 @@ class TestVersions:
         line = next(line for line in run.out.splitlines() if old in line)
         assert line.endswith("live")
 
+    @pytest.mark.parametrize("named", [False, True])
+    def test_a_version_is_compared_with_what_was_published(
+        self,
+        run: Run,
+        digest: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        named: bool,
+    ) -> None:
+        monkeypatch.setattr("index.verifying.WHOLE", 0)
+        monkeypatch.setattr("index.verifying.SMALL", 0)
+        data = tmp_path / "data"
+        run("build", digest, "--data", data)
+        live = Store(data).open_live()
+        words = ("verify", *([live.version] if named else []), "--data", data)
+        assert run(*words) == 0
+        size = Store(data).version(live.version).size
+        files = len(live.manifest.files)
+        told = f"{live.version}: {files} files of {size:,} bytes are as they were published\n"
+        assert run.out == told
+        path = live.folder / "vectors.npy"
+        path.write_bytes(path.read_bytes()[:-1] + b"\1")
+        assert run(*words) == 1
+        assert "vectors.npy is broken: its checksum differs" in run.err
+        assert run("search", "강화 학습", "--data", data) == 0
+
 
 class TestMistakes:
     @pytest.mark.parametrize(
@@ -254,6 +280,8 @@ class TestMistakes:
             (["terms", "--data", "EMPTY"], 1, "nonmun build SOURCE"),
             (["terms", "--top-k", "0"], 2, "--top-k"),
             (["rollback", "none", "--data", "SAMPLES"], 1, "there are: "),
+            (["verify", "--data", "EMPTY"], 1, "nonmun build SOURCE"),
+            (["verify", "none", "--data", "SAMPLES"], 1, "there are: "),
             (["build", "nowhere", "--data", "EMPTY"], 1, "nowhere: no such file"),
             (["build"], 2, "Missing argument"),
             (["search"], 2, "Missing argument"),
@@ -323,6 +351,7 @@ class TestHelp:
             "eval",
             "versions",
             "rollback",
+            "verify",
             "forget",
         ):
             assert f"\n  {command} " in run.out

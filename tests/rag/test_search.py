@@ -495,11 +495,3 @@ class TestFilters:
     )
     def test_what_nothing_passes_finds_nothing(self, searcher: Searcher, filters: Filters) -> None:
         assert self._found(searcher, filters) == []
-
-    def test_dates_of_a_paper_on_two_days_pass_one_by_one(self, snapshot: Snapshot) -> None:
-        # 2024-01-01 and 2024-03-01 do not add up to February.
-        from index.labels import Labels
-
-        labels = Labels(["2024-01-01", "2024-03-01"], np.array([[0, 0], [0, 1]], np.int32), 1)
-        assert labels.rows_with(lambda day: "2024-02-01" <= day <= "2024-02-28").tolist() == [False]
-        assert labels.rows_with(lambda day: day >= "2024-02-01").tolist() == [True]

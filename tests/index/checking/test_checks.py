@@ -221,7 +221,7 @@ class TestTitles:
         other = reopened(snapshot)
         bare = unseen(snapshot)[0]
         rows = np.where(snapshot.owners == bare, bare + 1, snapshot.owners)
-        monkeypatch.setattr(Snapshot, "owners", rows)
+        monkeypatch.setattr(other, "owners", rows)
         assert titles_asked(other) == [row for row in range(45) if row != bare]
         other.learned = replace(snapshot.learned, map=IDENTITY)
         assert titles_asked(other) == unseen(snapshot)[1:]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from index.blocks import BLOCK
 from index.build import build
 from index.checking import findable
 from index.checking.findable import NEAREST, Sampled, ask_own_texts, sample
@@ -159,20 +160,23 @@ def test_terms_that_count_too_little(snapshot: Snapshot, broken: Break) -> None:
 
 class TestTokens:
     def _tokens(self, snapshot: Snapshot, place: int) -> tuple[int, int]:
-        """Where the tokens of one passage of the sample begin and end."""
-        offsets = np.load(snapshot.folder / "late/offsets.npy")
+        """Where the tokens of one passage of the sample begin and end, in the blocks."""
+        blocks = np.load(snapshot.folder / "late/blocks.offsets.npy")
+        offsets = np.load(snapshot.folder / "late/spans.offsets.npy")
         row = sample(snapshot.manifest.passages)[place]
-        return int(offsets[row]), int(offsets[row + 1])
+        start = int(blocks[row]) * BLOCK
+        return start, start + int(offsets[row + 1] - offsets[row])
 
     def test_of_other_texts(self, snapshot: Snapshot, broken: Break) -> None:
         places = [self._tokens(snapshot, place) for place in (2, 9)]
 
-        def edit(codes: Array) -> Array:
+        def edit(blocks: Array) -> Array:
+            codes = blocks.reshape(-1)
             for start, end in places:
                 codes[start:end] = np.roll(codes[start:end], 1)
-            return codes
+            return blocks
 
-        asked = ask_own_texts(broken("late/codes.npy", edit))
+        asked = ask_own_texts(broken("late/blocks.npy", edit))
         ids = f"{id_of(snapshot, 2)}, {id_of(snapshot, 9)}"
         assert asked.failures == [f"2 of 16 passages {OTHER_TOKENS}: {ids}"]
         assert asked.found == 14
@@ -180,11 +184,12 @@ class TestTokens:
     def test_of_which_one_differs(self, snapshot: Snapshot, broken: Break) -> None:
         start, _ = self._tokens(snapshot, 2)
 
-        def edit(codes: Array) -> Array:
+        def edit(blocks: Array) -> Array:
+            codes = blocks.reshape(-1)
             codes[start] = codes[start] + 1 if codes[start] == 0 else codes[start] - 1
-            return codes
+            return blocks
 
-        assert ask_own_texts(broken("late/codes.npy", edit)).failures == []
+        assert ask_own_texts(broken("late/blocks.npy", edit)).failures == []
 
     def test_of_which_one_is_missing(self, snapshot: Snapshot, broken: Break) -> None:
         row = sample(110)[9]
@@ -193,7 +198,7 @@ class TestTokens:
             offsets[row + 1] -= 1  # the next passage has it
             return offsets
 
-        asked = ask_own_texts(broken("late/offsets.npy", edit))
+        asked = ask_own_texts(broken("late/spans.offsets.npy", edit))
         assert asked.failures == [f"1 of 16 passages {OTHER_TOKENS}: {id_of(snapshot, 9)}"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from index.errors import SnapshotError
 from index.manifest import FORMAT, LAYOUT, read_manifest
 from index.projection import Name, Projection, Topic
 from index.projection import making as making_module
+from index.projection.layout import lay_out
+from index.projection.naming import name_topics
+from index.projection.runs import Texts
 from index.settings import BuildOptions
 from index.snapshot import Snapshot
 from index.store import Store
@@ -222,6 +226,81 @@ def test_nobody_loads_what_lays_out_before_it_is_needed() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+class TestManyPapers:
+    """Of more than LANDMARKS some are laid out, and the others placed among them."""
+
+    @pytest.fixture(autouse=True)
+    def few_landmarks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(making_module, "LANDMARKS", 15)
+        monkeypatch.setattr(making_module, "_PLACED", 4)
+        monkeypatch.setattr(making_module, "_CLOSEST", 4)
+
+    def _is_in_order(self, projection: Projection, papers: int) -> None:
+        assert projection.places.shape == (papers, 2)
+        assert len(np.unique(projection.places, axis=0)) == papers
+        small = {number for number, one in enumerate(projection.topics) if one.level}
+        assert set(projection.regions.tolist()) == small
+
+    def test_only_some_are_laid_out_and_name_the_topics(
+        self, store: Store, digests: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        laid_out: list[int] = []
+        named: list[list[str]] = []
+
+        def lay(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            laid_out.append(len(vectors))
+            return lay_out(vectors)
+
+        def name(texts: Texts, *rest: Any) -> list[list[tuple[Name, ...]]]:
+            named.append([paper.id for paper in texts.papers])
+            assert len(texts.terms) == len(texts.table)
+            for terms, (paper, section, _, start, end) in zip(
+                map(texts.terms.words, range(len(texts.terms))), texts.table.tolist(), strict=True
+            ):
+                text = texts.papers[paper].sections[section].text[start:end]
+                assert "검색" not in terms or "검색" in text
+            return name_topics(texts, *rest)
+
+        monkeypatch.setattr(making_module, "lay_out", lay)
+        monkeypatch.setattr(making_module, "name_topics", name)
+        build([digests], store)
+        snapshot = store.open_live()
+        assert laid_out == [15]
+        rows = np.round(np.linspace(0, 23, 15)).astype(int).tolist()
+        assert named == [[snapshot.ids[row] for row in rows]]
+        self._is_in_order(snapshot.projection, 24)
+
+    def test_each_lies_among_its_like(self, store: Store, digests: Path) -> None:
+        build([digests], store)
+        snapshot = store.open_live()
+        places = snapshot.projection.places
+        kinds = np.array([int(name[5:]) % len(KINDS) for name in snapshot.ids])
+        apart = ((places[:, None] - places[None]) ** 2).sum(2)
+        np.fill_diagonal(apart, np.inf)
+        assert np.mean(kinds[apart.argmin(1)] == kinds) > 0.8
+
+    def test_a_new_day_is_placed_among_some_of_the_known(self, store: Store, digests: Path) -> None:
+        build([digests], store)
+        before = store.open_live()
+        for number in (25, 26, 27):
+            write(digests, number)
+        build([digests], store)
+        after = store.open_live()
+        assert (after.projection.places[:24] == before.projection.places).all()
+        self._is_in_order(after.projection, 27)
+        kinds = np.array([int(name[5:]) % len(KINDS) for name in after.ids])
+        apart = ((after.projection.places[24:, None] - after.projection.places[:24]) ** 2).sum(2)
+        assert (kinds[apart.argmin(1)] == kinds[24:]).sum() >= 2
+
+    def test_the_same_papers_lie_in_the_same_places(
+        self, store: Store, digests: Path, tmp_path: Path
+    ) -> None:
+        other = Store(tmp_path / "other")
+        for one in (store, other):
+            build([digests], one)
+        assert store.live() == other.live()
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 15])
 def test_few_papers_have_a_projection_too(store: Store, tmp_path: Path, count: int) -> None:
     for number in range(1, count + 1):
@@ -238,9 +317,9 @@ def test_few_papers_have_a_projection_too(store: Store, tmp_path: Path, count: i
 def test_a_snapshot_of_the_format_before_is_to_be_built_again(store: Store, digests: Path) -> None:
     built = build([digests], store)
     manifest = built.folder / LAYOUT.manifest
-    said = manifest.read_text("utf-8").replace(f'"format": {FORMAT}', '"format": 4')
+    said = manifest.read_text("utf-8").replace(f'"format": {FORMAT}', f'"format": {FORMAT - 1}')
     manifest.write_text(said, encoding="utf-8")
-    with pytest.raises(SnapshotError, match=r"format 4.*build again"):
+    with pytest.raises(SnapshotError, match=rf"format {FORMAT - 1}.*build again"):
         read_manifest(built.folder)
 
 

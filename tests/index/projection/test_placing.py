@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from index.projection import placing
 from index.projection.layout import lay_out
 from index.projection.placing import place
 from tests.index.projection.test_layout import grouped
@@ -26,6 +29,13 @@ def test_a_paper_lies_at_the_weighted_mean_of_those_it_is_most_like() -> None:
     alike = random.uniform(0, 1, (7, 60)).astype(np.float32)
     wanted = [by_hand(row, places) for row in alike]
     np.testing.assert_allclose(place(alike, places), wanted, atol=NEAR / 2)
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=7, max_size=7), min_size=1), st.integers(1, 7))
+def test_of_equally_similar_ones_the_first_are_taken(rows: list[list[int]], count: int) -> None:
+    alike = np.array(rows, np.float32)
+    wanted = np.argsort(-alike, axis=1, kind="stable")[:, :count]
+    assert [found.tolist() for found in placing._nearest(alike, count)] == wanted.tolist()
 
 
 def test_neighbours_in_two_parts_do_not_pull_it_between_them() -> None:

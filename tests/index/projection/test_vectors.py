@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from index.projection.vectors import Parts, paper_vectors
+from index.projection.vectors import Parts, paper_vectors, vectors_of
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -32,6 +32,25 @@ def test_they_are_means_titles_and_latent_vectors_end_to_end() -> None:
     np.testing.assert_allclose(found, wanted, atol=1e-6)
     without = paper_vectors(Parts(passages, owners, titles, None))
     np.testing.assert_allclose(without, wanted[:, :8], atol=1e-6)
+
+
+def test_those_of_some_papers_are_taken_from_what_others_share() -> None:
+    random = np.random.default_rng(0)
+    passages, titles, latent = (
+        random.normal(size=shape).astype(np.float32) for shape in ((9, 4), (5, 4), (5, 3))
+    )
+    owners = np.array([0, 0, 1, 3, 3, 3, 3, 4, 4], np.int32)
+    parts = Parts(passages, owners, titles, latent)
+    every, shared = vectors_of(parts, np.arange(5))
+    assert (every == paper_vectors(parts)).all()
+    for rows in ([0], [2], [4, 1, 2], [3, 3]):
+        found, same = vectors_of(parts, np.array(rows), shared)
+        np.testing.assert_allclose(found, every[rows], atol=1e-6)
+        assert same is shared
+    some = np.array([0, 3])
+    alone = Parts(passages[[0, 1, 3, 4, 5, 6]], np.array([0, 0, 1, 1, 1, 1]), titles[some], None)
+    own = vectors_of(parts._replace(latent=None), some)[0]
+    np.testing.assert_allclose(own, paper_vectors(alone), atol=1e-6)
 
 
 def test_one_paper_has_a_vector_too() -> None:

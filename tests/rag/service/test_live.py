@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +16,11 @@ from index.build import build
 from index.encoders import EncoderSettings
 from index.errors import SnapshotError
 from index.forgotten import Forgotten
-from index.manifest import LAYOUT
+from index.manifest import LAYOUT, Manifest
 from index.snapshot import Snapshot
 from index.store import Store
 from rag.search import Searcher
+from rag.service import comparing
 from rag.service import live as live_module
 from rag.service.live import Live
 from rag.settings import Settings
@@ -63,6 +66,13 @@ def live(store: Store) -> Iterator[Live]:
 
 def _break(store: Store, version: str) -> None:
     (store.folder / "versions" / version / LAYOUT.votes).write_bytes(b"")
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _served(live: Live) -> str:
@@ -215,21 +225,15 @@ class TestWatch:
     def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(live_module, "WATCH_SECONDS", 0.01)
 
-    def _until(self, true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
-        while not true():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
     @pytest.fixture
     def tries(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         """The versions that somebody tried to open."""
         found: list[str | None] = []
         inner = store.open_live
 
-        def open_live() -> Snapshot:
+        def open_live(*, whole: bool = False) -> Snapshot:
             found.append(store.live())
-            return inner()
+            return inner(whole=whole)
 
         monkeypatch.setattr(store, "open_live", open_live)
         return found
@@ -250,12 +254,12 @@ class TestWatch:
         store.make_live(two)
         tries.clear()
         live.watch()
-        self._until(lambda: live.trouble)
+        _until(lambda: live.trouble)
         time.sleep(0.3)
         assert tries == [two]
         # Another one is not kept waiting.
         three = publish("다")
-        self._until(lambda: _served(live) == three)
+        _until(lambda: _served(live) == three)
         assert live.trouble is None
 
     def test_a_version_that_failed_is_tried_again_after_a_while(
@@ -275,10 +279,117 @@ class TestWatch:
         _break(store, two)
         store.make_live(two)
         live.watch()
-        self._until(lambda: tries.count(two) > 2)
+        _until(lambda: tries.count(two) > 2)
         path.write_bytes(good)
-        self._until(lambda: _served(live) == two)
+        _until(lambda: _served(live) == two)
         assert live.trouble is None
+
+
+class TestCompare:
+    """Versions that are too large to compare all of them when they are opened."""
+
+    @pytest.fixture(autouse=True)
+    def large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("index.verifying.WHOLE", 0)
+        monkeypatch.setattr("index.verifying.SMALL", 4_000)
+        monkeypatch.setattr(live_module, "WATCH_SECONDS", 0.01)
+
+    def _damage(self, store: Store, version: str) -> bytes:
+        """Change a large file in place; gives back what it was."""
+        path = store.folder / "versions" / version / LAYOUT.moments
+        good = path.read_bytes()
+        assert len(good) > 4_000
+        path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        return good
+
+    def test_one_that_is_whole_is_served_as_before(
+        self, live: Live, publish: Publish, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        version = publish("가")
+        live.refresh()
+        searcher = live.searcher
+        assert not searcher.snapshot.compared
+        live.watch()
+        _until(lambda: searcher.snapshot.compared)
+        _until(lambda: f"every file of version {version} is as it was published" in caplog.text)
+        assert live.searcher is searcher
+        assert live.trouble is None
+
+    def test_instead_of_one_that_is_broken_the_newest_that_is_whole_is_served(
+        self, live: Live, store: Store, publish: Publish, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        one, two, three = [publish(text) for text in "가나다"]
+        self._damage(store, two)
+        self._damage(store, three)
+        live.refresh()
+        assert _served(live) == three
+        live.watch()
+        _until(lambda: _served(live) == one)
+        _until(lambda: live.trouble and f"; version {one} is" in live.trouble)
+        assert f"{LAYOUT.moments} is broken: its checksum differs" in str(live.trouble)
+        assert three in str(live.trouble)
+        assert f"version {one} is used instead" in caplog.text
+        assert f"can't serve version {two}" in caplog.text
+        assert live.searcher.snapshot.compared
+        time.sleep(0.1)  # nor is the broken one taken up again, though it is the live one
+        assert _served(live) == one
+        four = publish("라")
+        _until(lambda: _served(live) == four)
+        _until(lambda: live.trouble is None)
+
+    def test_where_no_other_is_whole_it_is_still_served_and_the_trouble_told(
+        self, live: Live, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        only = publish("가")
+        good = self._damage(store, only)
+        live.refresh()
+        live.watch()
+        _until(lambda: live.trouble)
+        assert str(live.trouble).endswith("no other version is whole, so it is still served")
+        broken = live.searcher
+        time.sleep(0.1)
+        assert live.searcher is broken
+        assert live.trouble
+        # What is written anew is opened anew.
+        folder = store.folder / "versions" / only
+        shutil.copytree(folder, store.folder / "mended")
+        (store.folder / "mended" / LAYOUT.moments).write_bytes(good)
+        folder.rename(store.folder / "broken")
+        (store.folder / "mended").rename(folder)
+        _until(lambda: live.searcher is not broken)
+        _until(lambda: live.trouble is None)
+        _until(lambda: live.searcher.snapshot.compared)
+
+    def test_another_version_ends_the_comparison_of_the_one_before(
+        self, live: Live, store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compared: list[tuple[Path, threading.Event]] = []
+
+        def verify(folder: Path, manifest: Manifest, stop: threading.Event) -> None:
+            compared.append((folder, stop))
+            stop.wait()
+            raise SnapshotError("its files are gone")
+
+        monkeypatch.setattr(comparing, "verify_slowly", verify)
+        publish("가")
+        live.refresh()
+        live.watch()
+        _until(lambda: len(compared) == 1)
+        two = publish("나")
+        _until(lambda: len(compared) == 2)
+        assert [stop.is_set() for _, stop in compared] == [True, False]
+        assert compared[1][0].name == two
+        live.close()
+        assert compared[1][1].is_set()
+        assert live.trouble is None
+
+    def test_before_it_is_watched_nothing_runs_beside(self, live: Live, publish: Publish) -> None:
+        publish("가")
+        before = threading.active_count()
+        live.refresh()
+        assert threading.active_count() == before
+        assert not live.searcher.snapshot.compared
 
 
 class TestForgotten:

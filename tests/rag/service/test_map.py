@@ -65,7 +65,8 @@ def read(client: TestClient) -> dict[str, Any]:
 
 def test_it_is_what_the_snapshot_has(client: TestClient, snapshot: Snapshot) -> None:
     found = read(client)
-    assert list(found) == ["index_version", "papers", "topics"]
+    assert list(found) == ["index_version", "papers", "topics", "total"]
+    assert found["total"] == len(snapshot)
     assert found["index_version"] == snapshot.version
     papers = found["papers"]
     known = [snapshot.paper(row) for row in range(len(snapshot))]
@@ -94,6 +95,27 @@ def test_topics_have_labels_in_both_languages(client: TestClient, snapshot: Snap
         assert topic["papers"] == len(inside) > 0
     large = [topic["papers"] for topic in topics if topic["level"] == 0]
     assert sum(large) == len(snapshot)
+
+
+def test_of_very_many_papers_the_newest_are_on_it_and_some_of_the_others(
+    client: TestClient, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chart, "MOST", 12)
+    monkeypatch.setattr(chart, "NEWEST", 4)
+    found = read(client)
+    count = len(snapshot)
+    assert found["total"] == count > 20
+    rows = [snapshot.row_of(name) for name in found["papers"]["ids"]]
+    older = np.round(np.linspace(0, count - 5, 8)).astype(int).tolist()
+    assert rows == [*older, *range(count - 4, count)]
+    assert found["papers"]["topics"] == snapshot.projection.regions[rows].tolist()
+    places = np.column_stack([found["papers"]["x"], found["papers"]["y"]])
+    np.testing.assert_allclose(places, snapshot.projection.places[rows], atol=0.00005001)
+    assert found["papers"]["titles"] == [
+        snapshot.paper(row).title for row in rows if row is not None
+    ]
+    # Topics count all of them.
+    assert sum(topic["papers"] for topic in found["topics"] if topic["level"] == 0) == count
 
 
 def test_what_is_forgotten_is_not_on_it(client: TestClient, own: Store) -> None:
@@ -136,6 +158,7 @@ def test_with_everything_forgotten_it_is_empty(client: TestClient, own: Store) -
     found = read(client)
     assert all(column == [] for column in found["papers"].values())
     assert found["topics"] == []
+    assert found["total"] == 0
 
 
 @pytest.mark.parametrize(
