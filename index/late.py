@@ -221,6 +221,12 @@ class LateIndex:
         codes = self._blocks.texts(np.arange(len(self)), self._spans.lengths).values
         return Ragged(np.column_stack([codes, self._spans.values]), self._spans.offsets)
 
+    def take(self, rows: Ints) -> Ragged:
+        """Some texts as they were given to `write`, in the order in which they are named."""
+        spans = self._spans.take(rows)
+        codes = self._blocks.texts(rows, spans.lengths).values
+        return Ragged(np.column_stack([codes, spans.values]), spans.offsets)
+
     def coded(self, row: int) -> Coded:
         """A text's tokens."""
         spans = self._spans.row(row)

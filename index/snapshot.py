@@ -310,6 +310,10 @@ class Snapshot:
         """The tokens of all passages and after them of all titles; `None` where there are none."""
         return None if self._late_index is None else self._late_index.texts
 
+    def tokens_of(self, texts: npt.NDArray[np.int64]) -> Ragged | None:
+        """The tokens of some of these texts; `None` where there are none."""
+        return None if self._late_index is None else self._late_index.take(texts)
+
     def _words(self, passage: int) -> Iterator[str]:
         return (term.text for term in self.lexicon.passage_terms(passage))
 
