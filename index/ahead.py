@@ -31,7 +31,7 @@ class Near(NamedTuple):
 
     Attributes:
         vector: (dimension,) its embedding.
-        titles: (papers,) the cosines of the titles; `None` where there are none.
+        titles: (papers,) the cosines of the titles, standardised; `None` where there are none.
         passages: The nearest.
     """
 
@@ -76,7 +76,7 @@ class Ahead:
         """
         snapshot.plain_encoder.prepare_queries(texts)
         vectors = [embedded(snapshot, text) for text in texts]
-        titles = [_titles(snapshot, vector) for vector in vectors]
+        titles = [_titles(snapshot, vector, candidates) for vector in vectors]
         passages = [snapshot.vectors.search(vector[None], candidates) for vector in vectors]
         nears = map(Near, vectors, titles, passages)
         for text, near in zip(texts, nears, strict=True):
@@ -98,11 +98,12 @@ def embedded(snapshot: Snapshot, text: str) -> Floats:
 def near_vector(snapshot: Snapshot, vector: Floats, candidates: int) -> Near:
     """What lies near an embedding."""
     passages = snapshot.vectors.search(vector[None], candidates)
-    return Near(vector, _titles(snapshot, vector), passages)
+    return Near(vector, _titles(snapshot, vector, candidates), passages)
 
 
-def _titles(snapshot: Snapshot, vector: Floats) -> Floats | None:
-    return None if snapshot.titles is None else snapshot.titles @ vector
+def _titles(snapshot: Snapshot, vector: Floats, candidates: int) -> Floats | None:
+    index = snapshot.title_index
+    return None if index is None else index.scores(vector, candidates)
 
 
 def _tokens(snapshot: Snapshot, text: str) -> LateQuery | None:

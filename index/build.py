@@ -22,8 +22,10 @@ from index.encoders import (
     open_encoder,
     open_multi_vector_encoder,
 )
+from index.encoding import LocalEncoding
 from index.errors import ChecksFailedError, SnapshotError, SourceError
 from index.forgotten import Forgotten
+from index.indexing import indexed_by
 from index.learned import Learned
 from index.manifest import LAYOUT, Manifest, read_manifest, seal
 from index.papers import Paper
@@ -184,12 +186,14 @@ class _Build:
         late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
         known = live if live and not self.options.full else None
         known = known if known and self._fits(known, encoder, late_encoder) else None
-        if known and before == list(papers):
+        unchanged = known is not None and before == list(papers)
+        if known and unchanged and indexed_by(known.manifest.vectors, self.settings.vectors):
             self.report.tell_version(known.manifest, known.findings)
             self.report.carried = known.manifest.passages
             self.report.tell_learned(known.learned, len(papers))
             return _Outcome(known.version, known.folder)
-        made = self._write(Content(known, before), before, papers, encoder, late_encoder, folder)
+        content = Content(known, before, folder)
+        made = self._write(content, before, papers, encoder, late_encoder, folder)
         failures = self._check(folder, made, live, golden, forgotten)
         manifest = read_manifest(folder)
         self.report.forced = bool(failures) and self.options.force
@@ -229,9 +233,10 @@ class _Build:
         # The encoder's weights are read while the process beside analyses.
         content.analyze(papers, self.progress, self.beside, lambda: encoder.encode_query(["준비"]))
         read = self.beside.read(papers) if self.beside else None
-        if not any(content.sections[s.text] for p in papers for s in p.sections):
+        if not any(content.section_rows(s.text) for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
-        work = Computing(content, papers, encoder, late_encoder, self.progress)
+        encoding = LocalEncoding(encoder, late_encoder)
+        work = Computing(content, papers, encoding, self.progress)
         self.report.encoded, self.report.carried = work.counts()
         if content.live is None:
             learned = work.learn(self.settings.learn)
@@ -244,6 +249,7 @@ class _Build:
             self.settings.late,
             learned,
             self.settings.learn,
+            self.settings.vectors,
         )
         self.progress.stage("write", 1)
         manifest = write_files(

@@ -27,7 +27,6 @@ from index.scoring import (
     score_latent,
     score_lexical,
     specificity,
-    standardise,
 )
 from index.settings import Weights
 from index.stages import Stage, stage
@@ -89,7 +88,11 @@ def add_late(scores: Floats, candidates: Candidates, late: Floats, weight: float
 
 
 def add_feedback(
-    snapshot: Snapshot, scores: Floats, weight: float, forgotten: Mask | None = None
+    snapshot: Snapshot,
+    scores: Floats,
+    weight: float,
+    forgotten: Mask | None = None,
+    candidates: int = 1_000,
 ) -> Floats:
     """Add likeness, in the latent space, to the papers that stand first (Rocchio 1971).
 
@@ -98,6 +101,7 @@ def add_feedback(
         scores: (papers,).
         weight: Of a standard deviation of likeness.
         forgotten: (papers,) which are not to be trusted, wherever they stand; `None` is none.
+        candidates: How many papers are told apart by it, where not all are looked at.
     """
     known = None if forgotten is None else np.flatnonzero(~forgotten)
     count = len(scores) if known is None else len(known)
@@ -108,9 +112,8 @@ def add_feedback(
     else:
         rows = known[top_rows(scores[known], FEEDBACK_FROM)]
     trust = np.exp(scores[rows] - scores[rows].max())
-    papers = snapshot.latent.papers
-    centre = (trust / trust.sum()) @ papers[rows]
-    fed = standardise(papers @ centre)
+    latent = snapshot.latent.index
+    fed = latent.scores((trust / trust.sum()) @ latent.vectors[rows], candidates)
     fed *= np.float32(weight)
     fed += scores
     return fed
@@ -148,7 +151,8 @@ def rank(
         allowed: What may be found; the scores of all other papers mean nothing.
         forgotten: (papers,) which the feedback is not to trust; `None` is none.
         run: Runs each leg.
-        passages: How many the dense leg finds.
+        passages: How many the dense leg finds; in a large index, how many papers each of the
+            other legs of vectors finds.
         candidates: How many papers the late leg looks at.
 
     Returns:
@@ -160,7 +164,7 @@ def rank(
     if weights.dense or weights.title:
         dense = run(Leg.DENSE, lambda: score_dense(snapshot, query, allowed, passages))
     if weights.latent and snapshot.latent is not None:
-        latent = run(Leg.LATENT, lambda: score_latent(snapshot, query))
+        latent = run(Leg.LATENT, lambda: score_latent(snapshot, query, passages))
     with stage(Stage.FUSE):
         scores = first_stage(weights, lexical, dense, latent)
     if weights.late and snapshot.has_late:
@@ -174,4 +178,4 @@ def rank(
     if scores is None:
         return None
     with stage(Stage.FUSE):
-        return add_feedback(snapshot, scores, weights.feedback, forgotten)
+        return add_feedback(snapshot, scores, weights.feedback, forgotten, passages)

@@ -12,12 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import Ragged, check_offsets, load_arrays, load_mapped, save_arrays
+from index.arrays import (
+    ArrayFile,
+    Chosen,
+    Ragged,
+    check_offsets,
+    load_arrays,
+    load_mapped,
+    save_arrays,
+)
 from index.blocks import BLOCK, Blocks, group_max
 from index.encoders import Basis, MultiVectorEncoder, Tokens
 from index.vectors import centroids, nearest
@@ -171,29 +179,27 @@ class LateIndex:
         return len(self._spans)
 
     @staticmethod
-    def write(texts: Ragged, folder: Path) -> None:
-        """Write what `open` reads.
+    def write(texts: Ragged | Chosen, folder: Path) -> None:
+        """Write what `open` reads, block by block.
 
         Args:
             texts: (tokens, 3) of each text: the centroid of each token, its first character
                 and the one after its last.
             folder: An empty folder.
         """
-        counts = -(-texts.lengths // BLOCK)
-        arrays: dict[str, npt.NDArray[Any]] = {
-            _SPANS: np.ascontiguousarray(texts.values[:, 1:], np.uint16),
-            _SPAN_OFFSETS: texts.offsets,
-            _BLOCK_OFFSETS: np.concatenate([[0], np.cumsum(counts)]),
-        }
-        for name, array in arrays.items():
-            np.save(folder / name, array, allow_pickle=False)
-        header = {"descr": "<u2", "fortran_order": False, "shape": (int(counts.sum()), BLOCK)}
-        with (folder / _BLOCKS).open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for first in range(0, len(texts), _WRITTEN):  # the places take 8 bytes a code
-                offsets = texts.offsets[first : first + _WRITTEN + 1]
-                codes = texts.values[offsets[0] : offsets[-1], 0].astype("<u2")
-                file.write(Blocks.of(Ragged(codes, offsets - offsets[0])).codes.tobytes())
+        counts = -(-np.diff(texts.offsets) // BLOCK)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        np.save(folder / _SPAN_OFFSETS, texts.offsets, allow_pickle=False)
+        np.save(folder / _BLOCK_OFFSETS, ends, allow_pickle=False)
+        with (
+            ArrayFile(folder / _BLOCKS, np.zeros((0, BLOCK), np.uint16), int(ends[-1])) as codes,
+            ArrayFile(
+                folder / _SPANS, np.zeros((0, 2), np.uint16), int(texts.offsets[-1])
+            ) as spans,
+        ):
+            for part in texts.blocks():
+                codes.write(Blocks.of(Ragged(part.values[:, 0], part.offsets)).codes)
+                spans.write(part.values[:, 1:])
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -220,6 +226,11 @@ class LateIndex:
         """All texts as they were given to `write`; read into memory."""
         codes = self._blocks.texts(np.arange(len(self)), self._spans.lengths).values
         return Ragged(np.column_stack([codes, self._spans.values]), self._spans.offsets)
+
+    @property
+    def lengths(self) -> Ints:
+        """How many tokens each text has: (texts,)."""
+        return self._spans.lengths
 
     def take(self, rows: Ints) -> Ragged:
         """Some texts as they were given to `write`, in the order in which they are named."""

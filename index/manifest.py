@@ -34,6 +34,7 @@ class Layout:
     passages: str = "passages.npy"
     sentences: str = "sentences.npy"
     sentence_offsets: str = "sentences.offsets.npy"
+    vectors: str = "vectors.npy"
     titles: str = "titles.npy"
     moments: str = "moments.npy"
     lexical: str = "lexical"
@@ -43,6 +44,12 @@ class Layout:
     glossary: str = "glossary.json"
     findings: str = "findings.json"
     projection: str = "projection"
+    lists: str = "lists"
+    centres: str = "centres.npy"
+
+    def lists_of(self, folder: Path, name: str) -> Path:
+        """The folder of the lists of an array of vectors, in that of a snapshot."""
+        return folder / self.lists / Path(name).stem
 
     @staticmethod
     def labels(name: str) -> tuple[str, str, str, str]:
@@ -52,6 +59,7 @@ class Layout:
 
 
 LAYOUT = Layout()
+SETTINGS = "settings"  # the key of the settings among what a manifest says of the indexes
 # Of the folder that holds all snapshots: their own folder, and the file that names the live one.
 VERSIONS, LIVE = "versions", "live"
 
@@ -78,6 +86,8 @@ class Manifest:
         late: Which multi-vector encoder made the token codes.
         late_fingerprint: Of that encoder; empty where there is none.
         learning: What the corpus was learned with.
+        vectors: Which indexes were made of the vectors: `settings`, and by name what
+            `IndexFacts` says of each.
         analysis: Which analysis made the terms.
         forced: What was wrong with it when somebody published it all the same.
         files: Name -> size and SHA-256 of every file but this one and the report.
@@ -93,6 +103,7 @@ class Manifest:
     late: dict[str, Any]
     late_fingerprint: str
     learning: dict[str, Any]
+    vectors: dict[str, dict[str, Any]]
     analysis: str
     forced: list[str]
     files: dict[str, FileFacts]

@@ -17,7 +17,7 @@ from index.checking import Quality
 from index.digests import Reading
 from index.durable import sync
 from index.learned import Learned
-from index.manifest import LAYOUT, Manifest
+from index.manifest import LAYOUT, SETTINGS, Manifest
 from index.plan import Plan
 from index.progress import Progress
 from index.quality import Finding
@@ -52,6 +52,7 @@ class Report:
         plan: What changed.
         learned: What was learned of the corpus.
         relearning_pays: Whether the corpus has outgrown it.
+        indexes: Which index each kind of vectors got and what it finds, as in the manifest.
         quality: What the checks found; `None` where they were not run.
         failures: Checks that the version failed.
         forced: Whether it was published all the same.
@@ -79,6 +80,7 @@ class Report:
     plan: Plan | None = None
     learned: dict[str, Any] = field(default_factory=dict)
     relearning_pays: bool = False
+    indexes: dict[str, dict[str, Any]] = field(default_factory=dict)
     quality: Quality | None = None
     failures: list[str] = field(default_factory=list)
     forced: bool = False
@@ -109,6 +111,9 @@ class Report:
         flags = {(finding.paper, finding.flag.value) for finding in findings}
         self.flagged = dict(sorted(Counter(flag for _, flag in flags).items()))
         self.papers, self.passages = manifest.papers, manifest.passages
+        self.indexes = {
+            Path(name).stem: facts for name, facts in manifest.vectors.items() if name != SETTINGS
+        }
         sizes: Counter[str] = Counter()
         for name, file in manifest.files.items():
             sizes[name.partition("/")[0].partition(".")[0]] += file["bytes"]

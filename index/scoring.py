@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from index.ahead import near_vector
 from index.late import LateQuery
+from index.moments import Moments, standardise
 from index.spans import kept
 from index.vectors import Neighbours
 
@@ -63,25 +64,6 @@ class Candidates(NamedTuple):
 
     rows: Rows
     anyway: Mask
-
-
-class Moments(NamedTuple):
-    """Mean and standard deviation of scores."""
-
-    mean: float
-    deviation: float
-
-    @classmethod
-    def of(cls, scores: Floats) -> Moments:
-        """Those of some scores; a deviation of 1 where all are equal."""
-        mean, deviation, _ = _spread(scores)
-        return cls(mean, deviation if deviation > 1e-9 else 1.0)
-
-    def standardise(self, scores: Floats) -> Floats:
-        """Scores as standard deviations above the mean."""
-        standard: Floats = (scores - np.float32(self.mean)).astype(np.float32, copy=False)
-        standard /= np.float32(self.deviation)
-        return standard
 
 
 @dataclass(slots=True)
@@ -188,13 +170,12 @@ def score_dense(
     else:
         near = near_vector(snapshot, query.vector, candidates)
     query.moments = snapshot.moments(query.vector)
-    titles = None if near.titles is None else standardise(near.titles)
     best = np.zeros(len(snapshot), np.float32)
     query.best_cosine = _best_cosines(snapshot, near.passages, None, best)
     if allowed is not None:
         found = snapshot.vectors.search(query.vector[None], candidates, allowed.passages)
         query.best_cosine = _best_cosines(snapshot, found, allowed, best)
-    return Dense(query.moments.standardise(best), titles)
+    return Dense(query.moments.standardise(best), near.titles)
 
 
 def _best_cosines(
@@ -209,12 +190,18 @@ def _best_cosines(
     return float(scores[0])
 
 
-def score_latent(snapshot: Snapshot, query: Query) -> Floats | None:
-    """Cosines in the latent space, standardised: (papers,); `None` where there is no space."""
+def score_latent(snapshot: Snapshot, query: Query, candidates: int = 1_000) -> Floats | None:
+    """Cosines in the latent space, standardised: (papers,); `None` where there is no space.
+
+    Args:
+        snapshot: Of the papers.
+        query: What is asked.
+        candidates: How many papers are told apart, where not all are looked at.
+    """
     if snapshot.latent is None:
         return None
     words = query.words or snapshot.lexicon.words_of(query.text)
-    return standardise(snapshot.latent.papers @ snapshot.latent.space.vector(words))
+    return snapshot.latent.index.scores(snapshot.latent.space.vector(words), candidates)
 
 
 def score_late(
@@ -267,27 +254,6 @@ def is_korean(text: str) -> bool:
     """Whether a good part of a text is Korean, between names in Latin letters perhaps."""
     letters = [c for c in unicodedata.normalize("NFC", text) if c.isalpha()]
     return sum("가" <= c <= "힣" for c in letters) > _KOREAN * len(letters)
-
-
-def standardise(scores: Floats) -> Floats:
-    """Scores less their mean, over their standard deviation; all zeros where all are equal."""
-    _, deviation, centred = _spread(scores)
-    if deviation < 1e-9:
-        return np.zeros_like(centred)
-    centred /= np.float32(deviation)
-    return centred
-
-
-def _spread(scores: Floats) -> tuple[float, float, Floats]:
-    """Mean and standard deviation of scores, and the scores less their mean.
-
-    In as few passes as will do: each lets go of Python's lock, and waits for it where several
-    searches are made at a time.
-    """
-    mean = float(scores.mean())
-    centred: Floats = (scores - np.float32(mean)).astype(np.float32, copy=False)
-    variance = float(centred @ centred) / max(1, len(centred))
-    return mean, math.sqrt(variance), centred
 
 
 def best_of_papers(snapshot: Snapshot, scores: Floats) -> Floats:

@@ -81,6 +81,27 @@ class CheckSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorSettings:
+    """Which index a build makes.
+
+    Attributes:
+        index: `exact`, `sq8` or `rabitq`, or `auto`, which chooses by the number of vectors.
+        exact_rows: Up to how many `auto` takes `exact`.
+        memory_mb: What `sq8` may take; where it would take more, `auto` takes `rabitq`.
+        recall: The share of the exact ten that a search is to find.
+    """
+
+    index: str = "auto"
+    exact_rows: int = 100_000
+    memory_mb: int = 2_000
+    recall: float = 0.98
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as they stand in a manifest."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class BuildSettings:
     """What a build computes with, and what becomes of it.
 
@@ -90,6 +111,7 @@ class BuildSettings:
         learn: How much it learns of the corpus.
         checks: What the version has to pass.
         keep: How many published versions are kept.
+        vectors: Which indexes it makes of the vectors.
     """
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -97,6 +119,7 @@ class BuildSettings:
     learn: LearnSettings = field(default_factory=LearnSettings)
     checks: CheckSettings = field(default_factory=CheckSettings)
     keep: int = 5
+    vectors: VectorSettings = field(default_factory=VectorSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -34,15 +34,16 @@ from index.learned import Learned
 from index.leases import Lease, share
 from index.lexical import LatentSpace, Lexicon
 from index.manifest import LAYOUT, Manifest, read_manifest
+from index.moments import Distribution, Moments
+from index.paper_index import PaperIndex
 from index.papers import Paper, Passage, paper_id
 from index.passages import make_passage
 from index.projection import Projection
 from index.quality.duplicates import find_families
 from index.quality.findings import Flag, read_findings
 from index.records import Records
-from index.scoring import Moments
 from index.spans import tuples
-from index.vectors import FaissIndex, VectorIndex
+from index.vectors import FaissIndex, IndexFacts, VectorIndex
 from index.verifying import verify_files, verify_opening
 
 Floats = npt.NDArray[np.float32]
@@ -68,11 +69,17 @@ class Heading(msgspec.Struct, frozen=True):
     votes: int | None
 
 
-class Latent(NamedTuple):
-    """Latent semantics: the space, and where the papers lie in it: (papers, dimension)."""
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """Latent semantics: the space, and where the papers lie in it."""
 
     space: LatentSpace
-    papers: Floats
+    index: PaperIndex
+
+    @property
+    def papers(self) -> Floats:
+        """(papers, dimension), of length 1."""
+        return self.index.vectors
 
 
 class Late(NamedTuple):
@@ -118,12 +125,12 @@ class Snapshot:
         self._decoder = msgspec.json.Decoder(Paper)
         self._table = self._load(LAYOUT.passages)
         self.sentences = Ragged(self._load(LAYOUT.sentences), self._load(LAYOUT.sentence_offsets))
-        self._moments = self._load(LAYOUT.moments)
+        self._distribution = Distribution.from_array(self._load(LAYOUT.moments))
         # A copy: every filter takes papers by it, which is six times as fast as from the table.
         self.owners = self._table[:, 0].astype(np.int64)
         self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
         self.votes = self._load(LAYOUT.votes)
-        self.titles: Floats | None = self._load(LAYOUT.titles)
+        self.title_index: PaperIndex | None = self._open_papers(LAYOUT.titles)
         self.authors = self._labels("authors", manifest.papers)
         self.dates = self._labels("dates", manifest.papers)
         self.sections = self._labels("sections", manifest.passages)
@@ -134,13 +141,17 @@ class Snapshot:
             self._flags[row] = tuple(dict.fromkeys([*self._flags.get(row, ()), finding.flag]))
         self.lexicon = Lexicon.open(folder / LAYOUT.lexical)
         self.glossary = Glossary.open(folder / LAYOUT.glossary)
-        self.vectors: VectorIndex = FaissIndex.open(folder)
+        self.vectors: VectorIndex = FaissIndex.open(
+            folder / LAYOUT.vectors,
+            self._facts(LAYOUT.vectors),
+            LAYOUT.lists_of(folder, LAYOUT.vectors),
+        )
         self._late_index = None
         if self.learned.tokens is not None:
             self._late_index = LateIndex.open(folder / LAYOUT.late)
         self.latent: Latent | None = None
         if self.learned.latent is not None:
-            self.latent = Latent(self.learned.latent, self._load(LAYOUT.latent))
+            self.latent = Latent(self.learned.latent, self._open_papers(LAYOUT.latent))
         self.projection = Projection.open(folder / LAYOUT.projection)
         self._check_counts()
 
@@ -294,7 +305,7 @@ class Snapshot:
         # Opened anew: what belongs to titles is replaced, and this snapshot never changes.
         bare = Snapshot(self.folder, self.manifest, self.plain_encoder, self._late_encoder)
         bare._lease = self._lease
-        bare.titles = None
+        bare.title_index = None
         bare.lexicon = self.lexicon.without_titles(self.owners, len(self))
         bare.latent = None
         if self.latent is not None and latent:
@@ -302,7 +313,8 @@ class Snapshot:
                 [t for p in self.passages_of(row) for t in self._words(p)]
                 for row in range(len(self))
             )
-            bare.latent = Latent(self.latent.space, self.latent.space.vectors(texts))
+            vectors = self.latent.space.vectors(texts)
+            bare.latent = Latent(self.latent.space, PaperIndex.of(vectors))
         return bare
 
     @property
@@ -310,9 +322,10 @@ class Snapshot:
         """The tokens of all passages and after them of all titles; `None` where there are none."""
         return None if self._late_index is None else self._late_index.texts
 
-    def tokens_of(self, texts: npt.NDArray[np.int64]) -> Ragged | None:
-        """The tokens of some of these texts; `None` where there are none."""
-        return None if self._late_index is None else self._late_index.take(texts)
+    @property
+    def tokens(self) -> LateIndex | None:
+        """The same, of which some can be taken; they stay on disk."""
+        return self._late_index
 
     def _words(self, passage: int) -> Iterator[str]:
         return (term.text for term in self.lexicon.passage_terms(passage))
@@ -353,6 +366,11 @@ class Snapshot:
             mask[self._flagged_rows.get(flag, [])] = True
         return mask
 
+    @property
+    def titles(self) -> Floats | None:
+        """The vectors of the titles, (papers, dimension); `None` where there are none."""
+        return None if self.title_index is None else self.title_index.vectors
+
     @cached_property
     def _flagged_rows(self) -> dict[str, npt.NDArray[np.int64]]:
         """The rows of the papers that have each flag."""
@@ -363,17 +381,15 @@ class Snapshot:
         return {flag: np.array(some, np.int64) for flag, some in rows.items()}
 
     @cached_property
-    def centres(self) -> Floats:
-        """What each paper is about as a whole: (papers, dimension), of length 1.
+    def centre_index(self) -> PaperIndex:
+        """What each paper is about as a whole, see `centres`.
 
-        The mean of its title's vector and the mean of its passages', each of length 1. Computed
-        when it is first asked for: 20 ms and as many bytes as a passage a paper.
+        Computed when it is first asked for, which takes 20 ms and as many bytes as a passage a
+        paper for some thousands of papers; read where there are so many that a build wrote them.
         """
-        sums = np.zeros((len(self), self.vectors.vectors.shape[1]), np.float32)
-        filled = np.flatnonzero(np.diff(self._first))
-        if len(filled):
-            sums[filled] = np.add.reduceat(self.vectors.vectors, self._first[filled], axis=0)
-        return unit(sums) if self.titles is None else unit(unit(sums) + unit(self.titles))
+        if LAYOUT.centres in self.manifest.vectors and self.title_index is not None:
+            return self._open_papers(LAYOUT.centres)
+        return PaperIndex.of(centres(self.vectors.vectors, self._first, self.titles))
 
     @cached_property
     def families(self) -> dict[int, int]:
@@ -447,13 +463,16 @@ class Snapshot:
         ]
 
     def moments(self, query: Floats) -> Moments:
-        """Mean and standard deviation of a query's cosines with all passages.
+        """Mean and standard deviation of a query's cosines with all passages."""
+        return self._distribution.moments(query)
 
-        From the passages' mean and covariance: E[q·x] = q·μ, Var[q·x] = q'Σq.
-        """
-        mean, covariance = self._moments[0], self._moments[1:]
-        variance = float(query @ covariance @ query)
-        return Moments(float(query @ mean), max(variance, 1e-12) ** 0.5)
+    def _open_papers(self, name: str) -> PaperIndex:
+        """Open an index with one vector a paper."""
+        folder = LAYOUT.lists_of(self.folder, name)
+        return PaperIndex.open(self.folder / name, self._facts(name), folder)
+
+    def _facts(self, name: str) -> IndexFacts:
+        return IndexFacts.from_json(self.manifest.vectors[name])
 
     def _load(self, name: str) -> npt.NDArray[Any]:
         return load_mapped(self.folder / name)
@@ -471,7 +490,7 @@ class Snapshot:
             LAYOUT.titles: (0 if self.titles is None else len(self.titles), papers),
             LAYOUT.passages: (len(self._table), passages),
             LAYOUT.sentence_offsets: (len(self.sentences), passages),
-            "vectors": (len(self.vectors.vectors), passages),
+            LAYOUT.vectors: (len(self.vectors.vectors), passages),
             LAYOUT.projection: (len(self.projection.places), papers),
         }
         if self._late_index is not None:
@@ -481,6 +500,23 @@ class Snapshot:
         for name, (found, wanted) in counted.items():
             if found != wanted:
                 raise ValueError(f"{name} has {found} rows, the manifest says {wanted}")
+
+
+def centres(passages: Floats, first: npt.NDArray[np.int64], titles: Floats | None) -> Floats:
+    """What each paper is about as a whole: (papers, dimension), of length 1.
+
+    The mean of its title's vector and the mean of its passages', each of length 1.
+
+    Args:
+        passages: (passages, dimension).
+        first: (papers + 1,) the row of each paper's first passage; the last is the end.
+        titles: (papers, dimension); `None` leaves them out.
+    """
+    sums = np.zeros((len(first) - 1, passages.shape[1]), np.float32)
+    filled = np.flatnonzero(np.diff(first))
+    if len(filled):
+        sums[filled] = np.add.reduceat(passages, first[filled], axis=0)
+    return unit(sums) if titles is None else unit(unit(sums) + unit(titles))
 
 
 def unit(vectors: Floats) -> Floats:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from index.fusion import FEEDBACK_FROM, top_rows
-from index.scoring import Floats, Leg, Mask, standardise
+from index.moments import standardise
+from index.scoring import Floats, Leg, Mask
 from index.snapshot import Snapshot
 from rag.errors import LegsFailedError
 from rag.legs import Legs
@@ -133,4 +134,4 @@ class Likeness:
 def _scores(
     leg: Representation[Any], representations: Callable[[Representation[Any]], list[Any]]
 ) -> Floats:
-    return np.stack([standardise(own) for own in leg.scores(representations(leg))])
+    return leg.scores(representations(leg))

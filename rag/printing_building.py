@@ -20,7 +20,7 @@ from index.build import Built
 from index.digests import Problem, Reading
 from index.plan import Plan
 from index.report import Report
-from rag.printing_versions import quality
+from rag.printing_versions import lists, quality
 from rag.terminal import count, print_json, share
 
 _SHOWN = 20  # remarks and ids on the terminal; the report has all
@@ -99,6 +99,9 @@ def built(result: Built, as_json: bool) -> None:
         print(f"checked: {quality(report.quality)}")
     for failure in report.failures:
         print(f"published all the same: {failure}")
+    passages_index = report.indexes.get("vectors", {})
+    if passages_index.get("lists"):
+        print(f"vectors: {lists(passages_index)}")
     if not report.carried:
         _learned(report)
     _outgrown(report)

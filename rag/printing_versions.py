@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -97,6 +98,14 @@ def quality(found: Quality) -> str:
     return ", ".join(parts)
 
 
+def lists(facts: Mapping[str, Any]) -> str:
+    """An index in lists, in short, by what a report says of it."""
+    return (
+        f"{facts['kind']}, {facts['probes']:,} of {facts['lists']:,} lists visited,"
+        f" {share(facts['recall'], 3)} of the nearest ten found"
+    )
+
+
 def _lines(found: Report) -> Iterator[tuple[str, str]]:
     """A report as lines of a name and a value."""
     yield "built", f"{found.started} to {found.finished}, build {found.number}"
@@ -113,6 +122,9 @@ def _lines(found: Report) -> Iterator[tuple[str, str]]:
         "passages",
         f"{found.passages:,} ({found.encoded:,} encoded, {found.carried:,} carried over)",
     )
+    for name, one in found.indexes.items():
+        if one["lists"]:
+            yield "index", f"{name}: {lists(one)}"
     if found.flagged:
         yield "flagged", ", ".join(f"{flag} {number:,}" for flag, number in found.flagged.items())
     if found.quality:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.lexical import Analysis, TermLists
+from index.moments import standardise
+from index.paper_index import PaperIndex
 from index.passages import cut_section, plain
 from index.scoring import Floats
 from index.snapshot import Snapshot, unit
@@ -26,6 +28,8 @@ Span = tuple[int, int]
 TITLE = 4  # how often a title's terms count beside those of the text, as in the latent space
 TRANSLATED = 0.5  # what a word's translation counts beside the word
 _SATURATION = 2.4  # mentions of a term after which it has half the weight it can have
+
+_CANDIDATES = 2_000  # papers that a leg of vectors tells apart, where not all are looked at
 
 T = TypeVar("T")
 
@@ -97,7 +101,11 @@ class Representation(Protocol[T]):
         """The representation of what is between some."""
 
     def scores(self, representations: Sequence[T]) -> Floats:
-        """How alike every paper is to each representation: (representations, papers)."""
+        """How alike every paper is to each representation, standardised.
+
+        Returns:
+            (representations, papers).
+        """
 
 
 class Terms(NamedTuple):
@@ -146,8 +154,8 @@ class LexicalRepresentation:
         return Terms(found, unit(sums))
 
     def scores(self, representations: Sequence[Terms]) -> Floats:
-        """BM25 by each: (representations, papers)."""
-        return np.stack([self._lexicon.weigh_papers(*one) for one in representations])
+        """BM25 by each, standardised: (representations, papers)."""
+        return np.stack([standardise(self._lexicon.weigh_papers(*one)) for one in representations])
 
     def _title(self, row: int) -> Ints:
         return _numbers(self._lexicon.title_lists, row, row + 1)
@@ -170,12 +178,12 @@ def _numbers(lists: TermLists, first: int, last: int) -> Ints:
 class _Vectors:
     """What both legs of vectors have in common: cosines with papers' vectors."""
 
-    def __init__(self, papers: Floats) -> None:
-        self._papers = papers
+    def __init__(self, index: PaperIndex) -> None:
+        self._index = index
 
     def paper(self, row: int) -> Floats:
         """A paper's own vector."""
-        vector: Floats = self._papers[row]
+        vector: Floats = self._index.vectors[row]
         return vector
 
     def centre(self, representations: Sequence[Floats]) -> Floats:
@@ -183,16 +191,15 @@ class _Vectors:
         return unit(np.stack(representations).mean(0))
 
     def scores(self, representations: Sequence[Floats]) -> Floats:
-        """Cosines: (representations, papers)."""
-        found: Floats = np.stack(representations) @ self._papers.T
-        return found
+        """Cosines, standardised: (representations, papers)."""
+        return self._index.scores_of_each(np.stack(representations), _CANDIDATES)
 
 
 class DenseRepresentation(_Vectors):
     """Vectors of the encoder: of the title and the passages, or of a text's pieces."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__(snapshot.centres)
+        super().__init__(snapshot.centre_index)
         self._snapshot = snapshot
 
     def title(self, row: int) -> Floats:
@@ -215,7 +222,7 @@ class LatentRepresentation(_Vectors):
     def __init__(self, snapshot: Snapshot) -> None:
         if snapshot.latent is None:
             raise ValueError("the snapshot has no latent space")
-        super().__init__(snapshot.latent.papers)
+        super().__init__(snapshot.latent.index)
         self._snapshot, self._space = snapshot, snapshot.latent.space
 
     def title(self, row: int) -> Floats:

@@ -14,9 +14,10 @@ from index.arrays import Ragged
 from index.errors import SettingsError
 from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
+from index.moments import Moments
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
-from index.scoring import Allowed, Floats, Leg, Mask, Moments, Query, specificity
+from index.scoring import Allowed, Floats, Leg, Mask, Query, specificity
 from index.snapshot import Snapshot
 from index.spans import Span, tuples
 from index.stages import Stage, stage, staged

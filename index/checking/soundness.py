@@ -44,7 +44,7 @@ def find_faults(snapshot: Snapshot) -> list[str]:
     if snapshot.titles is not None:
         faults += _vector_faults("vectors of titles", snapshot.titles, width, paper)
     if snapshot.latent is not None:
-        space, papers = snapshot.latent
+        space, papers = snapshot.latent.space, snapshot.latent.papers
         # A paper none of whose terms is known lies nowhere.
         faults += _vector_faults("latent vectors", papers, space.dimension, paper, or_zero=True)
     texts = _read_texts(snapshot)
@@ -131,16 +131,14 @@ def _sentence_faults(sentences: Ragged, lengths: Ints, name: Name) -> list[str]:
 
 def _token_faults(snapshot: Snapshot, lengths: Ints, name: Name) -> list[str]:
     """What is wrong with tokens; `lengths` are those of all passages and then all titles."""
-    space = snapshot.learned.tokens
-    if space is None:
+    kept, space = snapshot.tokens, snapshot.learned.tokens
+    if kept is None or space is None:
         return []
     titles = len(lengths) - len(snapshot)
     unknown, outside = np.zeros(len(lengths), np.bool_), np.zeros(len(lengths), np.bool_)
     for first in range(0, len(lengths), _TEXTS):
         some = slice(first, first + _TEXTS)
-        tokens = snapshot.tokens_of(np.arange(len(lengths))[some])
-        if tokens is None:
-            return []
+        tokens = kept.take(np.arange(len(lengths))[some])
         unknown[some] = _any(tokens.values[:, 0] >= len(space.centroids), tokens)
         inside = _are_inside(tokens.values[:, 1:], tokens.offsets, lengths[some], empty=True)
         outside[some] = _any(~inside, tokens)

@@ -47,7 +47,7 @@ _CLEAR = 0.003
 # Examples to learn from: titles that more than 6% of all summaries fit better.
 _UNFIT, _UNFIT_LEAST = 0.06, 12
 _UNFIT_LATE, _UNFIT_LEXICAL = -1.0, 1.5  # standard deviations
-_EXAMPLES = 30  # of made-up summaries; from fewer nothing is learned
+_EXAMPLES = 30  # of either kind; from fewer nothing is learned
 _FOLDS = 5
 # What fits counts in standard deviations (docs/decisions.md has how they were chosen).
 _LATE, _LEXICAL, _NAMED = 0.7, 0.2, 1.0
@@ -104,10 +104,10 @@ def judge_all(snapshot: Snapshot, forms: Collection[str] = ()) -> Judged:
     ranks = _ranks(snapshot, rows)
     fits = _fits(snapshot, rows, ranks)
     made_up = np.array([row for row, fit in fits.items() if _is_unfit(fit, papers)], np.int64)
-    if len(made_up) < _EXAMPLES:
+    clear = np.flatnonzero(ranks.better < _CLEAR * papers)
+    if len(made_up) < _EXAMPLES or len(clear) < _EXAMPLES:
         style, odds = None, None
     else:
-        clear = np.flatnonzero(ranks.better < _CLEAR * papers)
         summaries = _summaries(snapshot, rows)
         style, read = _learn(summaries, np.searchsorted(rows, made_up), clear)
         odds = dict(zip(rows.tolist(), read.tolist(), strict=True))

@@ -20,7 +20,11 @@ class Neighbours(NamedTuple):
 
 
 class VectorIndex(Protocol):
-    """Nearest neighbours among the vectors of a snapshot's passages."""
+    """Nearest neighbours among vectors, such as those of a snapshot's passages."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every search finds the nearest of all, and not just nearly all of them."""
 
     @property
     def vectors(self) -> Floats:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
-from index.settings import CheckSettings, LearnSettings, Weights
+from index.settings import CheckSettings, LearnSettings, VectorSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 
 if TYPE_CHECKING:  # most commands have no use for it
@@ -75,6 +75,28 @@ class LearnGroup(Group):
     def settings(self) -> LearnSettings:
         """The same as the index knows it."""
         return LearnSettings(**self.model_dump())
+
+
+class VectorsGroup(Group):
+    """How vectors are searched: each by each, or, where there are many, in lists."""
+
+    index: Literal["auto", "exact", "sq8", "rabitq"] = Field(
+        "auto",
+        description="`exact`; `sq8`, lists with a byte a dimension; `rabitq`, with a bit; `auto`",
+    )
+    exact_rows: int = Field(
+        100_000, ge=0, le=10**9, description="Vectors up to which `auto` searches each by each"
+    )
+    memory_mb: int = Field(
+        2_000, ge=1, le=10**7, description="What `sq8` may take before `auto` chooses `rabitq`"
+    )
+    recall: float = Field(
+        0.98, gt=0, le=1, description="The share of the nearest ten that a search in lists finds"
+    )
+
+    def settings(self) -> VectorSettings:
+        """The same as the index knows it."""
+        return VectorSettings(**self.model_dump())
 
 
 class WeightsGroup(Group):

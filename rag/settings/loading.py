@@ -26,6 +26,7 @@ from rag.settings.groups import (
     LearnGroup,
     RerankGroup,
     SearchGroup,
+    VectorsGroup,
 )
 from rag.settings.server import ServerGroup
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     encoder: EncoderGroup = EncoderGroup()
     late: LateGroup = LateGroup()
     learn: LearnGroup = LearnGroup()
+    vectors: VectorsGroup = VectorsGroup()
     search: SearchGroup = SearchGroup()
     rerank: RerankGroup = RerankGroup()
     answer: AnswerGroup = AnswerGroup()
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
             self.learn.settings(),
             self.build.checks(),
             self.build.keep,
+            self.vectors.settings(),
         )
 
     @classmethod

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from index.arrays import Ragged
 from index.labels import fold_name
+from index.moments import Moments, standardise
 from index.scoring import (
     Allowed,
     Candidates,
     Lexical,
-    Moments,
     Query,
     best_of_papers,
     score_dense,
@@ -27,7 +27,6 @@ from index.scoring import (
     score_latent,
     score_lexical,
     specificity,
-    standardise,
 )
 from index.snapshot import Snapshot
 

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from index.scoring import Floats, Leg, standardise
+from index.moments import standardise
+from index.scoring import Floats, Leg
 from index.snapshot import Snapshot
 from rag.legs import Legs
 from rag.likeness import Likeness

@@ -38,6 +38,7 @@ MANIFEST = Manifest(
     late={},
     late_fingerprint="quick",
     learning={},
+    vectors={},
     analysis="1",
     forced=[],
     files={

@@ -11,7 +11,8 @@ import pytest
 from index.build import build
 from index.encoders import LateKind, LateSettings
 from index.errors import EncoderError
-from index.scoring import Leg, Query, best_of_papers, score_dense, specificity, standardise
+from index.moments import standardise
+from index.scoring import Leg, Query, best_of_papers, score_dense, specificity
 from index.settings import BuildSettings
 from index.snapshot import Snapshot
 from index.store import Store

@@ -133,6 +133,8 @@ class TestUndone:
     class Mapped:
         """A `VectorIndex` of vectors that went through a map."""
 
+        is_exact = True
+
         def __init__(self, vectors: Floats) -> None:
             self.vectors = vectors
 

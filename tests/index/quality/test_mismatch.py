@@ -14,6 +14,7 @@ import pytest
 
 from index.build import build
 from index.confidence import Calibration
+from index.paper_index import PaperIndex
 from index.quality import mismatch
 from index.quality.findings import Finding, Flag
 from index.quality.mismatch import FEWEST, Fit, Judged, judge, judge_all
@@ -462,7 +463,7 @@ class TestTitles:
         assert snapshot.titles is not None
         titles = np.array(snapshot.titles)
         titles[:3] = 0
-        snapshot.titles = titles
+        snapshot.title_index = PaperIndex.of(titles)
         read = snapshot.paper
 
         def untitled(row: int) -> object:
