@@ -233,7 +233,7 @@ class LateIndex:
         return self._spans.lengths
 
     def take(self, rows: Ints) -> Ragged:
-        """Some texts as they were given to `write`."""
+        """Some texts as they were given to `write`, in the order in which they are named."""
         spans = self._spans.take(rows)
         codes = self._blocks.texts(rows, spans.lengths).values
         return Ragged(np.column_stack([codes, spans.values]), spans.offsets)

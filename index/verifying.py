@@ -30,7 +30,7 @@ def verify_opening(folder: Path, manifest: Manifest) -> bool:
     """Compare what can be compared before somebody waits for it.
 
     All sizes, and the checksums of a snapshot of up to WHOLE bytes; of a larger one those of
-    files of up to SMALL. A million passages have 7.7 GB, which take 8 seconds to read.
+    files of up to SMALL: to read 4.8 GB took 6 seconds on two busy cores.
 
     Returns:
         Whether every file was compared.

@@ -18,6 +18,7 @@ Name = Callable[[int], str]
 
 LENGTH_TOLERANCE = 1e-3
 _BLOCK = 4096  # vectors that are looked at together
+_TEXTS = 20_000  # whose tokens are looked at together
 _NAMED = 3  # of those with a fault
 
 
@@ -130,19 +131,24 @@ def _sentence_faults(sentences: Ragged, lengths: Ints, name: Name) -> list[str]:
 
 def _token_faults(snapshot: Snapshot, lengths: Ints, name: Name) -> list[str]:
     """What is wrong with tokens; `lengths` are those of all passages and then all titles."""
-    tokens, space = snapshot.token_texts, snapshot.learned.tokens
-    if tokens is None or space is None:
+    kept, space = snapshot.tokens, snapshot.learned.tokens
+    if kept is None or space is None:
         return []
     titles = len(lengths) - len(snapshot)
+    unknown, outside = np.zeros(len(lengths), np.bool_), np.zeros(len(lengths), np.bool_)
+    for first in range(0, len(lengths), _TEXTS):
+        some = slice(first, first + _TEXTS)
+        tokens = kept.take(np.arange(len(lengths))[some])
+        unknown[some] = _any(tokens.values[:, 0] >= len(space.centroids), tokens)
+        inside = _are_inside(tokens.values[:, 1:], tokens.offsets, lengths[some], empty=True)
+        outside[some] = _any(~inside, tokens)
 
     def text(row: int) -> str:
         return name(row) if row < titles else f"title of {snapshot.ids[row - titles]}"
 
-    known = tokens.values[:, 0] < len(space.centroids)
-    inside = _are_inside(tokens.values[:, 1:], tokens.offsets, lengths, empty=True)
     return [
-        *_tell("texts have a token without a centroid", _any(~known, tokens), text),
-        *_tell("texts have a token outside of them", _any(~inside, tokens), text),
+        *_tell("texts have a token without a centroid", unknown, text),
+        *_tell("texts have a token outside of them", outside, text),
     ]
 
 

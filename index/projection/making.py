@@ -26,7 +26,6 @@ Ints = npt.NDArray[np.int64]
 # they do; of more, the others are placed among these.
 LANDMARKS = 20_000
 _PLACED = 1_024  # papers that are compared with all landmarks at once
-_CLOSEST = 64
 
 
 class Corpus(NamedTuple):
@@ -131,12 +130,12 @@ def _only(texts: Texts, rows: Ints) -> Texts:
 
 
 def _closest(places: Floats, known: Floats) -> Ints:
-    """Which of the known places each of some lies nearest to, of equals the first: (places,)."""
-    found = np.empty(len(places), np.int64)
-    for begin in range(0, len(places), _CLOSEST):
-        apart = (known - places[begin : begin + _CLOSEST, None]) ** 2
-        found[begin : begin + _CLOSEST] = apart.sum(2).argmin(1)
-    return found
+    """Which of the known places each of some lies nearest to: (places,)."""
+    if len(known) < LANDMARKS:
+        return np.array([((known - place) ** 2).sum(1).argmin() for place in places], np.int64)
+    from scipy.spatial import cKDTree  # 40 MB, for many papers alone
+
+    return np.asarray(cKDTree(known).query(places)[1], np.int64)
 
 
 def _laid_out(vectors: Floats, texts: Texts, glossary: Glossary) -> Projection:

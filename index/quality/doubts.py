@@ -51,7 +51,7 @@ def doubt(
             learns all anew.
     """
     unchanged = known.unchanged if known else frozenset()
-    new = [paper for paper in papers if paper.id not in unchanged]
+    new = [paper for paper in papers if paper.id not in unchanged] if unchanged else papers
     findings = find_templates(new)
     forms = {finding.paper for finding in findings}
     if known is None:

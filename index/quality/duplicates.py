@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,9 @@ MIN_SHARED = 120  # letters
 MIN_EQUAL = 40  # letters of a section that is equal to another paper's
 STOCK_SHARE = 0.05  # of all papers: what more of them have is the digest's own wording
 STOCK_PAPERS = 16
+_SORTED = 2**25  # hashes that are sorted at once
+_DIGEST = 16  # bytes for the letters of a span: no two have the same by chance
+_NO_HASHES, _NO_STARTS = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 _NEAR = 8  # papers with the same shingle that a paper is paired with, on each side
 _TRIED = 3  # of the papers it shares most with
 
@@ -98,7 +102,8 @@ def _groups(letters: Letters, spans: Sequence[tuple[int, int]]) -> Iterator[list
     groups: defaultdict[bytes, list[int]] = defaultdict(list)
     for number, (start, end) in enumerate(spans):
         if end - start >= MIN_EQUAL:
-            groups[letters.codes[start:end].tobytes()].append(number)
+            said = letters.codes[start:end].tobytes()
+            groups[blake2b(said, digest_size=_DIGEST).digest()].append(number)
     return (group for group in groups.values() if len(group) > 1)
 
 
@@ -137,7 +142,29 @@ class _Shared:
 
 
 def _shared_shingles(letters: Letters) -> _Shared:
-    hashes, starts = hash_shingles(letters)
+    """What several papers have; of a share of all hashes at a time, for to sort takes memory."""
+    shares = -(-len(letters.codes) // _SORTED) or 1
+    parts = [_shared_of(letters, share, shares) for share in range(shares)]
+    hashes, starts, papers, stock = (np.concatenate(one) for one in zip(*parts, strict=True))
+    order = np.argsort(starts)
+    papers = papers[order]
+    return _Shared(
+        hashes=hashes[order],
+        starts=starts[order],
+        papers=papers,
+        stock=stock[order],
+        bounds=np.searchsorted(papers, np.arange(len(letters.paper_bounds))).astype(np.int64),
+    )
+
+
+def _shared_of(
+    letters: Letters, share: int, shares: int
+) -> tuple[Hashes, Ints, Ints, npt.NDArray[np.bool_]]:
+    """The shared ones among some of all hashes: these, where they begin, whose, whether stock."""
+    found = [_of_share(some, starts, share, shares) for some, starts in hash_shingles(letters)]
+    hashes = np.concatenate([_NO_HASHES, *(some for some, _ in found)])
+    starts = np.concatenate([_NO_STARTS, *(some for _, some in found)])
+    del found
     ordered = np.sort(hashes)
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     kept = _in_sorted(hashes, repeated)
@@ -153,14 +180,14 @@ def _shared_shingles(letters: Letters) -> _Shared:
     held[order] = counts
     several = held > 1
     limit = _stock_limit(len(letters.paper_bounds) - 1)
-    papers = papers[several]
-    return _Shared(
-        hashes=hashes[several],
-        starts=starts[several],
-        papers=papers,
-        stock=held[several] > limit,
-        bounds=np.searchsorted(papers, np.arange(len(letters.paper_bounds))).astype(np.int64),
-    )
+    return hashes[several], starts[several], papers[several], held[several] > limit
+
+
+def _of_share(hashes: Hashes, starts: Ints, share: int, shares: int) -> tuple[Hashes, Ints]:
+    if shares == 1:
+        return hashes, starts
+    own = hashes % np.uint64(shares) == share
+    return hashes[own], starts[own]
 
 
 def _in_sorted(values: Hashes, among: Hashes) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -49,8 +50,11 @@ def quote(text: str) -> str:
     return shown if len(shown) <= MAX_QUOTE else shown[: MAX_QUOTE - 1].rstrip() + "…"
 
 
-def in_place(papers: Iterable[Paper]) -> list[Paper]:
-    """Papers as `oldest_first` has them, in whatever order they come and if they are empty."""
+def in_place(papers: Sequence[Paper]) -> Sequence[Paper]:
+    """Papers as `oldest_first` has them, in whatever order they come and if they are empty.
+
+    Those that are in place are given back as they are: they may lie on disk.
+    """
 
     def place(paper: Paper) -> tuple[dt.date, str, int, str]:
         day = paper.date or dt.date.min
@@ -59,17 +63,23 @@ def in_place(papers: Iterable[Paper]) -> list[Paper]:
         source = paper.sections[0].source
         return day, source.file, source.start, paper.id
 
-    return sorted(papers, key=place)
+    places = [place(paper) for paper in papers]
+    if all(one <= other for one, other in pairwise(places)):
+        return papers
+    return [papers[row] for row in sorted(range(len(places)), key=places.__getitem__)]
 
 
 def in_order(findings: Iterable[Finding], papers: Sequence[Paper]) -> list[Finding]:
     """Findings by the place of their paper, then by flag, then as they stand in the summary."""
-    places = {paper.id: number for number, paper in enumerate(papers)}
-    sections = {
-        (paper.id, section.name): number
-        for paper in reversed(papers)
-        for number, section in reversed(list(enumerate(paper.sections)))
-    }
+    findings = list(findings)
+    named = {finding.paper for finding in findings}
+    places: dict[str, int] = {}
+    sections: dict[tuple[str, str], int] = {}
+    for row, paper in enumerate(papers):
+        if paper.id in named:
+            places[paper.id] = row
+            for number, section in enumerate(paper.sections):
+                sections.setdefault((paper.id, section.name), number)
 
     def place(finding: Finding) -> tuple[int, str, int, int, int, str]:
         section = sections.get((finding.paper, finding.section), -1)

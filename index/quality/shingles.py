@@ -6,7 +6,7 @@ copy most often changes. A rolling hash over all sections at once, by doubling t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ import numpy.typing as npt
 from index.papers import Paper
 
 SIZE = 32  # letters, about ten Korean words or four English ones; a power of two
+
+_READ = 5_000  # papers whose letters are read at once
+_HASHED = 2**22  # letters that are hashed at once
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -34,7 +37,7 @@ class Letters:
     """
 
     codes: npt.NDArray[np.uint32]
-    places: Ints
+    places: npt.NDArray[np.uint32]
     bounds: Ints
     papers: Ints
     numbers: Ints
@@ -42,7 +45,26 @@ class Letters:
 
 
 def read_letters(papers: Sequence[Paper]) -> Letters:
-    """Take the letters out of all sections."""
+    """Take the letters out of all sections, of some papers at a time: texts take much memory."""
+    starts = range(0, max(len(papers), 1), _READ)
+    parts = [_read(papers[start : start + _READ]) for start in starts]
+    before = np.cumsum([0, *(len(part.codes) for part in parts)])
+    bounds = [part.bounds[:-1] + count for part, count in zip(parts, before[:-1], strict=True)]
+    own = [part.paper_bounds[:-1] + count for part, count in zip(parts, before[:-1], strict=True)]
+    end = before[-1:]
+    return Letters(
+        codes=np.concatenate([part.codes for part in parts]),
+        places=np.concatenate([part.places for part in parts]),
+        bounds=np.concatenate([*bounds, end]),
+        papers=np.concatenate(
+            [part.papers + start for part, start in zip(parts, starts, strict=True)]
+        ),
+        numbers=np.concatenate([part.numbers for part in parts]),
+        paper_bounds=np.concatenate([*own, end]),
+    )
+
+
+def _read(papers: Sequence[Paper]) -> Letters:
     texts = [section.text for paper in papers for section in paper.sections]
     # Lone surrogates have codes as all characters do; they are no letters.
     joined = "".join(texts).encode("utf-32-le", "surrogatepass")
@@ -54,7 +76,7 @@ def read_letters(papers: Sequence[Paper]) -> Letters:
     firsts = np.cumsum([0, *sizes], dtype=np.int64)
     return Letters(
         codes=_letter_table(codes)[codes[kept]],
-        places=kept - np.repeat(ends[:-1], np.diff(bounds)),
+        places=(kept - np.repeat(ends[:-1], np.diff(bounds))).astype(np.uint32),
         bounds=bounds,
         papers=np.repeat(np.arange(len(papers), dtype=np.int64), sizes),
         numbers=np.array([n for size in sizes for n in range(size)], np.int64),
@@ -74,24 +96,33 @@ def _letter_table(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return table
 
 
-def hash_shingles(letters: Letters) -> tuple[Hashes, Ints]:
-    """Hash every run of SIZE letters that lies in one section.
+def hash_shingles(letters: Letters) -> Iterator[tuple[Hashes, Ints]]:
+    """Hash every run of SIZE letters that lies in one section, of some sections at a time.
 
-    Returns:
-        The hashes and where each run begins, in letters: (shingles,) each.
+    Yields:
+        The hashes and where each run begins, in letters, ascending: (shingles,) each.
     """
-    hashes = _mix(letters.codes.astype(np.uint64))
+    first, sections = 0, len(letters.bounds) - 1
+    while first < sections:
+        full = int(np.searchsorted(letters.bounds, letters.bounds[first] + _HASHED, "right")) - 1
+        last = min(max(full, first + 1), sections)
+        begin, end = letters.bounds[first], letters.bounds[last]
+        hashes, starts = _hash(letters.codes[begin:end], letters.bounds[first : last + 1] - begin)
+        yield hashes, starts + begin
+        first = last
+
+
+def _hash(codes: npt.NDArray[np.uint32], bounds: Ints) -> tuple[Hashes, Ints]:
+    hashes = _mix(codes.astype(np.uint64))
     size = 1
     while size < SIZE:
         hashes = _double(hashes, size)
         size *= 2
-    inside = np.diff(letters.bounds) - SIZE + 1
+    inside = np.diff(bounds) - SIZE + 1
     long = np.flatnonzero(inside > 0)
     counts = inside[long]
     before = np.cumsum(counts) - counts
-    starts = np.arange(counts.sum(), dtype=np.int64) + np.repeat(
-        letters.bounds[long] - before, counts
-    )
+    starts = np.arange(counts.sum(), dtype=np.int64) + np.repeat(bounds[long] - before, counts)
     return hashes[starts], starts
 
 

@@ -371,7 +371,9 @@ class Health(BaseModel):
     status: str
     index_version: str | None = None
     trouble: str | None = Field(
-        None, description="Why another version than the live one is served, if one is"
+        None,
+        description="Why another version than the live one is served, if one is, or what is"
+        " damaged in the one that is",
     )
 
 

@@ -458,6 +458,12 @@ class TestIndex:
             assert found.codes.tolist() == codes.tolist()
             assert found.spans.tolist() == spans.tolist()
 
+    def test_some_texts_are_read_in_any_order(self, corpus: Corpus) -> None:
+        rows = np.array([3, 0, 3, len(corpus.texts) - 1])
+        found, wanted = corpus.late.take(rows), corpus.late.texts.take(rows)
+        assert found.values.tolist() == wanted.values.tolist()
+        assert found.offsets.tolist() == wanted.offsets.tolist()
+
     def test_texts_are_written_a_few_at_a_time_as_all_at_once(
         self, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -228,6 +228,12 @@ class TestSentences:
 
 
 class TestTokens:
+    @pytest.fixture(autouse=True, params=[7, 20_000])
+    def texts_at_once(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(soundness, "_TEXTS", request.param)
+
     def test_without_a_centroid(self, snapshot: Snapshot, broken: Break) -> None:
         assert snapshot.learned.tokens is not None
         count = len(snapshot.learned.tokens.centroids)

@@ -233,7 +233,6 @@ class TestManyPapers:
     def few_landmarks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(making_module, "LANDMARKS", 15)
         monkeypatch.setattr(making_module, "_PLACED", 4)
-        monkeypatch.setattr(making_module, "_CLOSEST", 4)
 
     def _is_in_order(self, projection: Projection, papers: int) -> None:
         assert projection.places.shape == (papers, 2)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.papers import Paper
-from index.quality import Flag, find_duplicates
+from index.quality import Flag, duplicates, find_duplicates, shingles
 from index.quality.duplicates import MIN_EQUAL, MIN_SHARE, STOCK_PAPERS, find_families
 from index.quality.findings import in_place
 from index.quality.shingles import SIZE, hash_shingles, read_letters
@@ -166,7 +168,7 @@ def test_runs_do_not_reach_over_sections() -> None:
 def test_shingles_are_the_runs_of_letters() -> None:
     papers = [paper(1, "가나, 다! " * 20, "짧다"), paper(2, "x" * SIZE), paper(3)]
     letters = read_letters(papers)
-    hashes, starts = hash_shingles(letters)
+    hashes, starts = map(np.concatenate, zip(*hash_shingles(letters), strict=True))
     folded = ["가나다" * 20, "짧다", "x" * SIZE]
     joined = "".join(folded)
     runs = [
@@ -242,3 +244,51 @@ def test_families_are_what_the_findings_name() -> None:
     for family in families:
         for name in family:
             assert any(other in named[name] for other in family if other != name)
+
+
+class TestInParts:
+    """What is read, hashed and sorted at once makes no difference."""
+
+    @pytest.fixture
+    def papers(self) -> list[Paper]:
+        text = own_text(900, 12)
+        papers = corpus()
+        papers += [paper(900 + n, own_text(950 + n, 3) + text[n * 20 :]) for n in range(5)]
+        papers += [paper(910, text), paper(911, text), paper(912), paper(913, own_text(913), text)]
+        return papers
+
+    @pytest.mark.parametrize(("read", "hashed", "sorted_"), [(1, 1, 50), (3, 700, 1_000)])
+    def test_the_findings_are_the_same(
+        self,
+        papers: list[Paper],
+        monkeypatch: pytest.MonkeyPatch,
+        read: int,
+        hashed: int,
+        sorted_: int,
+    ) -> None:
+        whole, letters = find_duplicates(papers), read_letters(papers)
+        assert len(whole) > 5
+        shared = duplicates._shared_shingles(letters)
+        assert len(shared.hashes) > 100
+        monkeypatch.setattr(shingles, "_READ", read)
+        monkeypatch.setattr(shingles, "_HASHED", hashed)
+        monkeypatch.setattr(duplicates, "_SORTED", sorted_)
+        assert find_duplicates(papers) == whole
+        again = read_letters(papers)
+        for field in fields(letters):
+            one, other = getattr(letters, field.name), getattr(again, field.name)
+            assert one.dtype == other.dtype
+            assert one.tolist() == other.tolist()
+        again_shared = duplicates._shared_shingles(again)
+        for field in fields(shared):
+            one, other = getattr(shared, field.name), getattr(again_shared, field.name)
+            assert one.tolist() == other.tolist()
+
+    def test_no_more_is_hashed_at_once_but_for_a_longer_section(
+        self, papers: list[Paper], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        letters = read_letters(papers)
+        monkeypatch.setattr(shingles, "_HASHED", 700)
+        sizes = [len(hashes) for hashes, _ in hash_shingles(letters)]
+        assert len(sizes) > 5
+        assert max(sizes) <= max(700, int(np.diff(letters.bounds).max()))
