@@ -37,6 +37,7 @@ from index.quality import find_duplicates
 from index.quality.doubts import Known, doubt
 from index.quality.findings import read_findings, write_findings
 from index.questions import Question, read_questions
+from index.records import same_papers, store_papers
 from index.report import Report, Timed
 from index.settings import BuildOptions, BuildSettings
 from index.snapshot import Snapshot
@@ -144,6 +145,7 @@ class _Build:
         with self.store.staging() as folder:
             forgotten = self.store.forgotten.read()
             reading = read_sources(sources, forgotten, self.options, self.progress, on_read)
+            reading = replace(reading, papers=store_papers(reading.papers, folder))
             # A digest may leave out an author for whom the paper is forgotten in all of them.
             forgotten = replace(forgotten, papers=forgotten.papers | reading.left_out)
             self.report.tell_reading(reading)
@@ -186,7 +188,7 @@ class _Build:
         late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
         known = live if live and not self.options.full else None
         known = known if known and self._fits(known, encoder, late_encoder) else None
-        unchanged = known is not None and before == list(papers)
+        unchanged = known is not None and same_papers(before, papers)
         if known and unchanged and indexed_by(known.manifest.vectors, self.settings.vectors):
             self.report.tell_version(known.manifest, known.findings)
             self.report.carried = known.manifest.passages

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -15,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import Ragged
+from index.arrays import BLOCK, Ragged
 
 IN_MEMORY = 2**25  # bytes of an array that stay in memory
 
@@ -90,6 +91,11 @@ class Column:
             shape = (self._count, *self._like.shape[1:])
             self._mapped = _map(self._file, self._like.dtype, shape)
         return self._mapped
+
+    def each(self) -> Iterator[Any]:
+        """The rows one by one, as Python's own numbers and lists."""
+        for begin in range(0, len(self), BLOCK):
+            yield from self.values[begin : begin + BLOCK].tolist()
 
     def _write(self, folder: Path) -> None:
         """Move what is in memory to the file."""

@@ -5,24 +5,22 @@ from __future__ import annotations
 import hashlib
 import itertools
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from index import passages
-from index.arrays import BLOCK, Chosen, Ragged, Rows
+from index.analysing import Cut, analyse, cut
+from index.arrays import BLOCK, Chosen, Rows
 from index.beside import MOST_TEXTS, Beside
 from index.columns import Column, RaggedColumn, allocate
 from index.errors import EncoderError
-from index.lexical import Analysis, Analyzer, Term, Vocabulary, analysis, latin_terms
+from index.lexical import Analysis, Vocabulary, analysis, latin_terms
 from index.lexical.term_lists import NO_WORDS
 from index.new_texts import NewTexts
 from index.papers import Paper
-from index.passages import Span, cut_section
 from index.progress import Progress
 from index.snapshot import Snapshot
 
@@ -111,8 +109,8 @@ class Content:
             return
         self.new.papers = papers
         texts = itertools.chain(
-            (papers[row].sections[number].text for row, number in _rows(sections)),
-            (papers[row].title for row in _rows(titles)),
+            (papers[row].sections[number].text for row, number in sections.each()),
+            (papers[row].title for row in titles.each()),
         )
         found: Iterator[tuple[str, Analysis]]
         if beside and len(sections) + len(titles) <= MOST_TEXTS:
@@ -121,7 +119,7 @@ class Content:
             meanwhile()
             found = zip(given, analyses.result(), strict=True)
         else:
-            found = _analyse(texts)
+            found = analyse(texts, _AT_ONCE)
         for begin in range(0, len(sections), _AT_ONCE):
             places = sections.values[begin : begin + _AT_ONCE]
             self._add_sections(places, itertools.islice(found, len(places)), progress)
@@ -161,26 +159,14 @@ class Content:
         found: Iterable[tuple[str, Analysis]],
         progress: Progress,
     ) -> None:
-        places: list[list[int]] = []
-        spans: list[Span] = []
-        inner: list[Sequence[Span]] = []
-        terms: list[list[Term]] = []
         known = self._known + self.new.passages
+        cuts: list[Cut] = []
         for place, (text, one) in zip(sections.tolist(), found, strict=True):
-            first = known + len(spans)
-            for span, sentences in cut_section(text, one.sentences):
-                places.append(place)
-                spans.append(span)
-                inner.append(sentences)
-                terms.append(_within(one.terms, span))
-            self._sections[_key(text)] = range(first, known + len(spans))
+            first = known + len(cuts)
+            cuts += cut(place, text, one)
+            self._sections[_key(text)] = range(first, known + len(cuts))
             progress.advance(1)
-        self.new.places.extend(np.array(places, np.int32))
-        self.new.spans.extend(np.array(spans, np.int32))
-        lengths = np.cumsum([0, *map(len, inner)], dtype=np.int64)
-        flat = np.array([span for some in inner for span in some], np.int32).reshape(-1, 2)
-        self.new.sentences.extend(Ragged(flat, lengths))
-        self.new.terms.extend(self.vocabulary.lists(terms))
+        self.new.add_passages(cuts, self.vocabulary)
 
     def _add_titles(
         self,
@@ -192,8 +178,7 @@ class Content:
         for _, one in found:
             words.append([term.text for term in one.terms])
             progress.advance(1)
-        self.new.title_places.extend(rows)
-        self.new.title_terms.extend(self.vocabulary.word_lists(words))
+        self.new.add_titles(rows, words, self.vocabulary)
 
     def rows_of(self, paper: Paper) -> list[int]:
         """The rows of a paper's passages."""
@@ -343,30 +328,9 @@ def _key(*texts: str) -> bytes:
     return digest.digest()
 
 
-def _rows(column: Column) -> Iterator[Any]:
-    """The rows of a column of whole numbers, one by one."""
-    for begin in range(0, len(column), BLOCK):
-        yield from column.values[begin : begin + BLOCK].tolist()
-
-
-def _analyse(texts: Iterator[str]) -> Iterator[tuple[str, Analysis]]:
-    """Analyse texts on all CPUs."""
-    analyzer = Analyzer()  # not kept: 300 MB that the encoder needs next
-    while some := list(itertools.islice(texts, _AT_ONCE)):
-        yield from zip(some, analyzer.analyze_all(some), strict=True)
-
-
 def _texts(paper: Paper) -> tuple[str, ...]:
     return (paper.title, *(section.text for section in paper.sections))
 
 
 def _name_terms(paper: Paper) -> list[str]:
     return [term.text for name in (paper.id, *paper.authors) for term in latin_terms(name)]
-
-
-def _within(terms: Sequence[Term], span: Span) -> list[Term]:
-    """The terms inside a passage, placed in its text."""
-    start, end = span
-    first = bisect_left(terms, start, key=lambda term: term.start)
-    last = bisect_left(terms, end, key=lambda term: term.start)
-    return [Term(t.text, t.start - start, t.end - start) for t in terms[first:last] if t.end <= end]

@@ -9,10 +9,12 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from index.analysing import Cut
 from index.arrays import Ragged
 from index.columns import Column, RaggedColumn, allocate
 from index.encoding import Encoded
 from index.errors import EncoderError
+from index.lexical import Vocabulary
 from index.lexical.term_lists import NO_TERMS, NO_WORDS
 from index.papers import Paper
 
@@ -92,6 +94,25 @@ class NewTexts(Sequence[str]):
         if self._last is None or self._last[0] != row:
             self._last = (row, self.papers[row])
         return self._last[1]
+
+    def add_passages(self, cuts: Sequence[Cut], vocabulary: Vocabulary) -> None:
+        """Add passages; their terms are numbered by the vocabulary."""
+        self.places.extend(np.array([one.place for one in cuts], np.int32))
+        self.spans.extend(np.array([one.span for one in cuts], np.int32))
+        ends = np.cumsum([0, *(len(one.sentences) for one in cuts)], dtype=np.int64)
+        sentences = np.array([span for one in cuts for span in one.sentences], np.int32)
+        self.sentences.extend(Ragged(sentences.reshape(-1, 2), ends))
+        self.terms.extend(vocabulary.lists([one.terms for one in cuts]))
+
+    def add_titles(
+        self,
+        places: npt.NDArray[np.int32],
+        words: Sequence[Sequence[str]],
+        vocabulary: Vocabulary,
+    ) -> None:
+        """Add titles: the rows of their papers, and their terms."""
+        self.title_places.extend(places)
+        self.title_terms.extend(vocabulary.word_lists(words))
 
     def expect(self, dimension: int) -> None:
         """Make room for the vectors of all texts."""

@@ -41,7 +41,7 @@ from index.passages import make_passage
 from index.projection import Projection
 from index.quality.duplicates import find_families
 from index.quality.findings import Flag, read_findings
-from index.records import Records
+from index.records import MANY, Records, StoredPapers
 from index.spans import tuples
 from index.vectors import FaissIndex, IndexFacts, VectorIndex
 from index.verifying import verify_files, verify_opening
@@ -401,13 +401,17 @@ class Snapshot:
         families = find_families([self.paper(row) for row in rows])
         return {rows[place]: rows[family[0]] for family in families for place in family}
 
-    def papers(self, like: Iterable[Paper] = ()) -> list[Paper]:
+    def papers(self, like: Iterable[Paper] = ()) -> Sequence[Paper]:
         """Read all papers, as the digests have them: without flags.
+
+        Where they are many, each is read when it is asked for.
 
         Args:
             like: Papers that many of them may be equal to; such a one is given back as it is,
                 which is several times as fast as reading it.
         """
+        if len(self) >= MANY:
+            return StoredPapers(self._records)
         encode = msgspec.json.Encoder().encode
         known = {encode(paper): paper for paper in like}
         records = (self._records[row] for row in range(len(self)))

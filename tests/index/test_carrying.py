@@ -145,7 +145,7 @@ def test_terms_stand_where_they_are_in_their_passage(
 def test_a_build_that_keeps_little_in_memory_gives_the_same_to_the_bit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digests: Path
 ) -> None:
-    """It keeps large arrays in files, and works in small blocks."""
+    """It keeps papers and large arrays in files, and works in small blocks."""
 
     def versions(data: Path) -> list[str]:
         """Of new papers, and on top of it of some that are new, changed or missing."""
@@ -158,6 +158,7 @@ def test_a_build_that_keeps_little_in_memory_gives_the_same_to_the_bit(
         (digests / "2024-05-04.md").unlink()
         second = build([digests], store)
         assert second.report.encoded == 3
+        assert not build([digests], store).new
         (digests / "2024-05-09.md").unlink()
         return [first.version, second.version]  # hashes of all files
 
@@ -167,6 +168,8 @@ def test_a_build_that_keeps_little_in_memory_gives_the_same_to_the_bit(
         monkeypatch.setattr(f"index.{module}.BLOCK", 3)
     for module in ("content", "latent_papers"):
         monkeypatch.setattr(f"index.{module}._AT_ONCE", 3)
+    for module in ("records", "snapshot"):
+        monkeypatch.setattr(f"index.{module}.MANY", 1)
     monkeypatch.setattr("index.lexical.lexicon._AT_ONCE", 20)
     assert versions(tmp_path / "large") == usual
 

@@ -36,7 +36,7 @@ def test_a_column_has_what_was_added_to_it(tmp_path: Path) -> None:
         rows = np.arange(2 * size).reshape(size, 2) + len(wanted)
         column.extend(rows)
         wanted += rows.tolist()
-        assert column.values.tolist() == wanted
+        assert column.values.tolist() == wanted == list(column.each())
         assert column.values.dtype == np.int32
         assert len(column) == len(wanted)
         assert before.tolist() == copy
