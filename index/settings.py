@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from index.batch import BatchSettings
 from index.encoders import EncoderSettings, LateSettings
 
 
@@ -90,6 +91,7 @@ class BuildSettings:
         learn: How much it learns of the corpus.
         checks: What the version has to pass.
         keep: How many published versions are kept.
+        batch: Where the work is done.
     """
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -97,6 +99,7 @@ class BuildSettings:
     learn: LearnSettings = field(default_factory=LearnSettings)
     checks: CheckSettings = field(default_factory=CheckSettings)
     keep: int = 5
+    batch: BatchSettings = field(default_factory=BatchSettings)
 
 
 @dataclass(frozen=True, slots=True)

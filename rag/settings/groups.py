@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from index.batch import BatchKind, BatchSettings
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.settings import CheckSettings, LearnSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
@@ -219,3 +220,26 @@ class BuildGroup(Group):
     def checks(self) -> CheckSettings:
         """What a new version has to pass, as the index knows it."""
         return CheckSettings(self.least_kept, self.golden_tolerance, self.golden)
+
+
+class BatchGroup(Group):
+    """Where a build reads digests, encodes passages and looks for doubts."""
+
+    on: BatchKind = Field(
+        BatchKind.LOCAL, description="`local`, in the process of the build, or `ray`"
+    )
+    address: str = Field(
+        "",
+        pattern=r"^(\S+:\d+)?$",
+        description="Of a Ray cluster, HOST:PORT; empty starts a Ray for the build alone",
+    )
+    workers: int | None = Field(
+        None, ge=1, le=100_000, description="At most; null is one for each CPU, or GPU"
+    )
+    shared_files: bool = Field(
+        False, description="Whether the cluster's machines have the digests at the same paths"
+    )
+
+    def settings(self) -> BatchSettings:
+        """The same as the index knows it."""
+        return BatchSettings(**self.model_dump())

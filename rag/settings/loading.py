@@ -19,6 +19,7 @@ from index.errors import SettingsError
 from index.settings import BuildSettings
 from rag.settings.groups import (
     AnswerGroup,
+    BatchGroup,
     BuildGroup,
     EncoderGroup,
     GenerateGroup,
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     answer: AnswerGroup = AnswerGroup()
     generate: GenerateGroup = GenerateGroup()
     build: BuildGroup = BuildGroup()
+    batch: BatchGroup = BatchGroup()
     server: ServerGroup = ServerGroup()
 
     def building(self) -> BuildSettings:
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
             self.learn.settings(),
             self.build.checks(),
             self.build.keep,
+            self.batch.settings(),
         )
 
     @classmethod
