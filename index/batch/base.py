@@ -25,7 +25,7 @@ class BatchSettings:
     """Where the work of a build is done.
 
     Attributes:
-        on: In the process of the build, or by workers of Ray.
+        kind: In the process of the build, or by workers of Ray.
         address: Of a running Ray cluster, `HOST:PORT`; empty starts a Ray on this machine for
             as long as the build takes.
         workers: How many work at a time, at most; `None` takes one for each CPU of the cluster,
@@ -34,7 +34,7 @@ class BatchSettings:
             which this one does, so that they can read them.
     """
 
-    on: BatchKind = BatchKind.LOCAL
+    kind: BatchKind = BatchKind.LOCAL
     address: str = ""
     workers: int | None = None
     shared_files: bool = False

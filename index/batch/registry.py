@@ -15,7 +15,7 @@ def open_pool(settings: BatchSettings) -> AbstractContextManager[Pool | None]:
     Raises:
         BatchError: There are none, or they can't do what this process would.
     """
-    if settings.on is BatchKind.LOCAL:
+    if settings.kind is BatchKind.LOCAL:
         return nullcontext()
     prepare(alone=not settings.address)
     try:

@@ -63,7 +63,7 @@ def build(
         from index.journal import FOLDER, Journal
         from index.settings import BuildOptions
 
-        batch = {"on": on} if on else None
+        batch = {"kind": on} if on else None
         settings = settings_of(data, profile, batch=batch)
         options = BuildOptions(full, strict, keep_missing, force)
         if watch:

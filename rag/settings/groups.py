@@ -225,7 +225,7 @@ class BuildGroup(Group):
 class BatchGroup(Group):
     """Where a build reads digests, encodes passages and looks for doubts."""
 
-    on: BatchKind = Field(
+    kind: BatchKind = Field(
         BatchKind.LOCAL, description="`local`, in the process of the build, or `ray`"
     )
     address: str = Field(
