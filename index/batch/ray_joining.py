@@ -47,8 +47,9 @@ def try_to_join(address: str) -> None:
         tried = subprocess.run(  # noqa: S603 - this program
             command, capture_output=True, text=True, timeout=JOIN_S, check=False
         )
-    except subprocess.TimeoutExpired:
-        said, refused, joined = f"it took more than {JOIN_S:.0f} seconds", False, False
+    except subprocess.TimeoutExpired as error:
+        said, joined = f"it took more than {JOIN_S:.0f} seconds", False
+        refused = _REFUSED.encode() in (error.stderr or b"")  # bytes, whatever was asked for
     else:
         said, refused = tried.stdout.strip(), _REFUSED in tried.stderr
         joined = not tried.returncode

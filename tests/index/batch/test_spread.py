@@ -27,6 +27,7 @@ from index.encoding import LocalEncoding
 from index.errors import BatchError, EncoderError
 from index.late import TokenSpace
 from index.passages import plain
+from index.progress import Silent
 from index.quality import find_templates
 from index.settings import BuildSettings
 from index.store import Store
@@ -177,16 +178,33 @@ def test_templates_are_found_as_they_are_here(digests: Path) -> None:
     assert found == find_templates(papers)
 
 
+class _Told(Silent):
+    """Each stage, its steps, and how many of them were done."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int, int]] = []
+
+    def stage(self, name: str, total: int) -> None:
+        self.stages.append((name, total, 0))
+
+    def advance(self, steps: int) -> None:
+        name, total, done = self.stages[-1]
+        self.stages[-1] = name, total, done + steps
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_a_build_by_workers_is_the_same_to_the_bit(
     digests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_quick_encoder(monkeypatch)
-    here = build([digests], Store(tmp_path / "here"))
+    ours, theirs = _Told(), _Told()
+    here = build([digests], Store(tmp_path / "here"), progress=theirs)
     pool = Shuffled()
     monkeypatch.setattr("index.build.open_pool", lambda _: nullcontext(pool))
     monkeypatch.setattr("index.build.Encoders", lambda *_: QuickEncoders())
-    there = build([digests], Store(tmp_path / "there"))
+    there = build([digests], Store(tmp_path / "there"), progress=ours)
+    assert ours.stages == theirs.stages
+    assert {"read", "encode"} <= {name for name, total, done in ours.stages if total == done}
     assert there.version == here.version
     assert pool.begun == 3  # to read, to encode, to look for templates
     written = sorted(path.relative_to(here.folder) for path in here.folder.rglob("*.npy"))

@@ -13,6 +13,7 @@ from index.batch.encoding import Encoders
 from index.encoders import EncoderSettings, LateSettings
 from index.encoding import LocalEncoding
 from index.errors import EncoderError
+from index.threads import cpu_count
 from tests.quick_encoder import QuickEncoder
 
 
@@ -43,15 +44,15 @@ class Die:
     marker: str
     on_gpu: bool = False
 
-    def begin(self) -> Callable[[int], int]:
+    def begin(self) -> Callable[[int], tuple[int, int]]:
         return self._do
 
-    def _do(self, number: int) -> int:
+    def _do(self, number: int) -> tuple[int, int]:
         marker = Path(self.marker)
         if number == self.number and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return -number
+        return -number, cpu_count()
 
 
 @dataclass(frozen=True)
