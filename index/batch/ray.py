@@ -37,12 +37,12 @@ IN_FLIGHT = 2  # blocks a worker has: the one it does and the next
 # waited for what was lost to be fetched before they go on, nothing would ever happen again.
 CLAIM = 0.5
 
+_NOT_HERE = "Ray can't be started on this machine"
+
 # How long to wait for a block. Ray begins a lost one anew for as long as it takes.
 LOST_S = 180.0  # where nodes are gone, and those that are left have no room for all workers
 STUCK_S = 3600.0  # where all is well: it may be that the block ends every worker that tries it
 _LOOK_S = 2.0
-
-log = logging.getLogger(__name__)
 
 
 class RayPool:
@@ -61,8 +61,12 @@ class RayPool:
                 try_to_join(address)
             options = QUIET | ({"address": address} if address else _alone(closing))
             closing.callback(ray.shutdown)
-            with _signals_kept(), _hushed():
-                ray.init(**options)
+            try:
+                with _signals_kept(), _hushed():
+                    ray.init(**options)
+            except Exception as error:  # of many kinds, and not only Ray's own
+                what = f"the Ray cluster at {address} can't be joined" if address else _NOT_HERE
+                raise BatchError(f"{what}: {first_line(error)}") from error
             logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what is wrong is raised
             ray.data.DataContext.get_current().enable_progress_bars = False
             check_nodes()

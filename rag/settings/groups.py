@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -229,9 +230,7 @@ class BatchGroup(Group):
         BatchKind.LOCAL, description="`local`, in the process of the build, or `ray`"
     )
     address: str = Field(
-        "",
-        pattern=r"^(\S+:\d+)?$",
-        description="Of a Ray cluster, HOST:PORT; empty starts a Ray for the build alone",
+        "", description="Of a Ray cluster, HOST:PORT; empty starts a Ray for the build alone"
     )
     workers: int | None = Field(
         None, ge=1, le=100_000, description="At most; null is one for each CPU, or GPU"
@@ -239,6 +238,13 @@ class BatchGroup(Group):
     shared_files: bool = Field(
         False, description="Whether the cluster's machines have the digests at the same paths"
     )
+
+    @field_validator("address")
+    @classmethod
+    def _host_and_port(cls, address: str) -> str:
+        if address and not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+            raise ValueError("a Ray cluster is named as HOST:PORT")
+        return address
 
     def settings(self) -> BatchSettings:
         """The same as the index knows it."""

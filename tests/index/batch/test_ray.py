@@ -274,6 +274,16 @@ def test_a_ray_for_the_build_alone_encodes_as_this_process(samples: Path) -> Non
     assert not [pid for pid in children if _runs(pid)]
 
 
+def test_a_ray_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.batch.ray.STORE_BYTES", 1)
+    with (
+        pytest.raises(BatchError, match="Ray can't be started on this machine: ValueError: "),
+        open_pool(BatchSettings(BatchKind.RAY)),
+    ):
+        pass
+    assert not ray.is_initialized()
+
+
 def _rows(blocks: Iterable[Encoded]) -> dict[int, tuple[Array, Array]]:
     return {
         row: (block.vectors[at], block.tokens.row(at))
