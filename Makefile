@@ -56,7 +56,7 @@ help:
 # The constraints hold the versions that are tested, torch without CUDA among them where the
 # package index offers such a build.
 .venv/installed: pyproject.toml constraints.txt
-	@echo "Installing into .venv: 1.8 GB, a minute or two once downloaded."
+	@echo "Installing into .venv: 2.3 GB, two minutes or three once downloaded."
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	# Only its file is used; what it requires would have to be compiled.

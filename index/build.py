@@ -10,6 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from index.adapt import hold_out
+from index.batch import Pool, open_pool
+from index.batch.doubting import SpreadTemplates
+from index.batch.encoding import Encoders, SpreadEncoding
+from index.batch.reading import SpreadReading
 from index.beside import Beside, Read
 from index.checking import check, find_golden
 from index.computing import Computing
@@ -22,7 +26,7 @@ from index.encoders import (
     open_encoder,
     open_multi_vector_encoder,
 )
-from index.encoding import LocalEncoding
+from index.encoding import Encoding, LocalEncoding
 from index.errors import ChecksFailedError, SnapshotError, SourceError
 from index.forgotten import Forgotten
 from index.indexing import indexed_by
@@ -33,7 +37,7 @@ from index.plan import make_plan
 from index.progress import Progress, Silent
 from index.projection import Known as KnownPlaces
 from index.projection import project
-from index.quality import find_duplicates
+from index.quality import find_duplicates, find_templates
 from index.quality.doubts import Known, doubt
 from index.quality.findings import read_findings, write_findings
 from index.questions import Question, read_questions
@@ -94,17 +98,21 @@ def build(
         QuestionsError: The golden questions can't be read.
         ChecksFailedError: The new version is worse than it may be; it is kept aside.
         SnapshotError: Another build is running, or nothing can be written.
+        BatchError: The workers that the settings name can't do the work.
     """
-    job = _Build(
-        store,
-        settings or BuildSettings(),
-        options or BuildOptions(),
-        progress or Silent(),
-        on_published,
-        beside,
-    )
+    settings = settings or BuildSettings()
     try:
-        return job.run(list(sources), on_read)
+        with open_pool(settings.batch) as pool:
+            job = _Build(
+                store,
+                settings,
+                options or BuildOptions(),
+                progress or Silent(),
+                on_published,
+                beside,
+                pool,
+            )
+            return job.run(list(sources), on_read)
     except OSError as error:  # a full disk, most often
         # numpy says only how much it could not write.
         reason = (error.strerror or f"{error}; is there no space left?").lower()
@@ -129,6 +137,7 @@ class _Build:
         progress: Progress,
         on_published: Callable[[str, Report], None] | None,
         beside: Beside | None,
+        pool: Pool | None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -136,6 +145,7 @@ class _Build:
         self.progress = Timed(progress)
         self.on_published = on_published
         self.beside = beside
+        self.pool = pool
         self.report = Report()
 
     def run(
@@ -144,7 +154,8 @@ class _Build:
         # From before the first file is read: else a build that read later may publish earlier.
         with self.store.staging() as folder:
             forgotten = self.store.forgotten.read()
-            reading = read_sources(sources, forgotten, self.options, self.progress, on_read)
+            read = SpreadReading(self.pool) if self.pool and self.pool.sees_files else None
+            reading = read_sources(sources, forgotten, self.options, self.progress, on_read, read)
             reading = replace(reading, papers=store_papers(reading.papers, folder))
             # A digest may leave out an author for whom the paper is forgotten in all of them.
             forgotten = replace(forgotten, papers=forgotten.papers | reading.left_out)
@@ -237,7 +248,7 @@ class _Build:
         read = self.beside.read(papers) if self.beside else None
         if not any(content.section_rows(s.text) for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
-        encoding = LocalEncoding(encoder, late_encoder)
+        encoding = self._encoding(encoder, late_encoder)
         work = Computing(content, papers, encoding, self.progress)
         self.report.encoded, self.report.carried = work.counts()
         if content.live is None:
@@ -267,6 +278,13 @@ class _Build:
         self._doubt(folder, manifest, made, papers, content.live, read)
         seal(folder, manifest)
         return made
+
+    def _encoding(self, encoder: Encoder, late_encoder: MultiVectorEncoder | None) -> Encoding:
+        """Where texts are encoded."""
+        if self.pool is None:
+            return LocalEncoding(encoder, late_encoder)
+        encoders = Encoders(self.settings.encoder, self.settings.late)
+        return SpreadEncoding(self.pool, encoders, encoder, late_encoder)
 
     def _ask_itself(self, folder: Path, manifest: Manifest, made: Made) -> Learned:
         """Learn the legs' weights and what evidence is worth, from the snapshot as it is asked."""
@@ -302,6 +320,7 @@ class _Build:
             papers,
             read.duplicates.result if read else lambda: find_duplicates(papers),
             known,
+            SpreadTemplates(self.pool) if self.pool else find_templates,
         )
         write_findings(folder / LAYOUT.findings, doubts.findings)
         if known is None:

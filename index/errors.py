@@ -38,6 +38,10 @@ class SettingsError(NonmunError):
     """A setting has a value it can't have."""
 
 
+class BatchError(NonmunError):
+    """Workers that are to do the work of a build can't, or are gone."""
+
+
 class QuestionsError(NonmunError):
     """A file of questions can't be read."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from index.batch import BatchSettings
 from index.encoders import EncoderSettings, LateSettings
 
 
@@ -112,6 +113,7 @@ class BuildSettings:
         checks: What the version has to pass.
         keep: How many published versions are kept.
         vectors: Which indexes it makes of the vectors.
+        batch: Where the work is done.
     """
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -120,6 +122,7 @@ class BuildSettings:
     checks: CheckSettings = field(default_factory=CheckSettings)
     keep: int = 5
     vectors: VectorSettings = field(default_factory=VectorSettings)
+    batch: BatchSettings = field(default_factory=BatchSettings)
 
 
 @dataclass(frozen=True, slots=True)

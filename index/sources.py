@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.digests import Reading, read_digests
+from index.digests.reading import ReadAll
 from index.digests.sources import missing_sources
 from index.errors import SnapshotError, SourceError
 from index.forgotten import Forgotten
@@ -24,8 +25,9 @@ def read_sources(
     options: BuildOptions,
     progress: Progress,
     on_read: Callable[[Reading], None] | None = None,
+    read: ReadAll | None = None,
 ) -> Reading:
-    """Read the digests of a build, but for forgotten papers.
+    """Read the digests of a build, but for forgotten papers; `read` as for `read_digests`.
 
     Raises:
         SourceError: They hold no paper, or one names nothing that is there; or, with `strict`,
@@ -45,7 +47,7 @@ def read_sources(
         progress.advance(done - seen)
         seen = done
 
-    reading = read_digests(sources, on_file, forgotten)
+    reading = read_digests(sources, on_file, forgotten, read)
     if on_read:
         on_read(reading)
     listed = "".join(f"\n  {problem}" for problem in reading.problems)

@@ -8,6 +8,15 @@ from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+_most = 0  # 0: all
+
+
+def use_one_cpu() -> None:
+    """Let this process use one thread from now on: one of several that share the CPUs."""
+    global _most  #
+    _most = 1
+    threadpool_limits(limits=1)
+
 
 def cpu_count() -> int:
     """The CPUs this process may use, which containers and `taskset` make fewer.
@@ -15,7 +24,11 @@ def cpu_count() -> int:
     Every thread pool is given this number: with more threads than cores, the threads of BLAS
     spin while they wait for each other, and all is many times slower.
     """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (
+        _most or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
 
 
 @contextmanager

@@ -15,6 +15,10 @@ from index.digests.sources import JSON_LINES, DigestFile, find_files
 from index.forgotten import NOTHING, Forgotten, plain_id
 from index.papers import Paper, oldest_first
 
+Read = tuple[list[Paper], list[Problem]]
+ReadAll = Callable[[Sequence[DigestFile]], Iterable[tuple[int, Read]]]
+_Key = tuple[DigestFile, tuple[int, ...]]  # a file, and its state
+
 MAX_FILE_BYTES = 1 << 30
 _ROUNDS = 5  # of reading what was changed while it was read
 _PAUSE_S = 0.2  # before each but the first
@@ -54,6 +58,7 @@ def read_digests(
     sources: Iterable[str | Path],
     on_file: Callable[[int, int], None] | None = None,
     forgotten: Forgotten = NOTHING,
+    read: ReadAll | None = None,
 ) -> Reading:
     """Read papers from directories, files and globs.
 
@@ -61,14 +66,15 @@ def read_digests(
         sources: Paths as a user gives them.
         on_file: Called with (files done, files in all), first with 0 done.
         forgotten: Papers to leave out, and whatever would be said of them.
+        read: Reads the files; `None` reads them here, one after the other.
 
     Returns:
         The papers and everything that could not be read; nothing is raised for bad input.
     """
     sources = list(sources)
-    files, read, remarks = _read_steadily(sources, on_file)
-    entries = [paper for papers, _ in read for paper in papers]
-    remarks += [problem for _, problems in read for problem in problems]
+    files, found, remarks = _read_steadily(sources, on_file, read or read_files)
+    entries = [paper for papers, _ in found for paper in papers]
+    remarks += [problem for _, problems in found for problem in problems]
     left_out = frozenset(plain_id(paper.id) for paper in entries if forgotten.holds(paper))
     # A digest may leave out an author that another one names: the paper is forgotten in both.
     forgotten = replace(forgotten, papers=forgotten.papers | left_out)
@@ -78,42 +84,42 @@ def read_digests(
     return Reading(files, len(kept), merged, (*said, *notes), left_out)
 
 
-_Read = tuple[list[Paper], list[Problem]]
-
-
 def _read_steadily(
-    sources: Sequence[str | Path], on_file: Callable[[int, int], None] | None
-) -> tuple[int, list[_Read], list[Problem]]:
+    sources: Sequence[str | Path], on_file: Callable[[int, int], None] | None, read: ReadAll
+) -> tuple[int, list[Read], list[Problem]]:
     """Read all files as they are at one moment, though somebody may be writing them.
 
     Returns:
         How many files there are, what is in each, and remarks about the sources.
     """
-    known: dict[tuple[DigestFile, tuple[int, ...]], _Read] = {}
+    known: dict[_Key, Read] = {}
     for left in reversed(range(_ROUNDS)):
         files, remarks = find_files(sources)
-        if on_file and not known:
+        if on_file and left == _ROUNDS - 1:
             on_file(0, len(files))
-        read = []
-        for done, file in enumerate(files, 1):
-            key = file, file.state
-            if key not in known:
-                known[key] = read_file(file)
-                if on_file and left == _ROUNDS - 1:
-                    on_file(done, len(files))
-            read.append((key, known[key]))
+        keys = [(file, file.state) for file in files]
+        new = [key for key in keys if key not in known]
+        for done, (number, found) in enumerate(read([file for file, _ in new]), 1):
+            known[new[number]] = found
+            if on_file and left == _ROUNDS - 1:
+                on_file(done, len(files))
         again, _ = find_files(sources)
-        if [(file, file.state) for file in again] == [key for key, _ in read]:
+        if [(file, file.state) for file in again] == keys:
             break
         if not left:
             reason = "files were still being written when they were read; build again"
             remarks.append(Problem(str(sources[0]), None, reason))
         else:
             time.sleep(_PAUSE_S)
-    return len(files), [found for _, found in read], remarks
+    return len(files), [known[key] for key in keys], remarks
 
 
-def read_file(file: DigestFile) -> _Read:
+def read_files(files: Sequence[DigestFile]) -> Iterator[tuple[int, Read]]:
+    """Read files one after the other: the number of each, and what is in it."""
+    return ((number, read_file(file)) for number, file in enumerate(files))
+
+
+def read_file(file: DigestFile) -> Read:
     """Read one file, whatever is in it."""
     try:
         text = _decode(file.path)

@@ -40,6 +40,7 @@ def doubt(
     papers: Sequence[Paper],
     find_duplicates: Callable[[], Sequence[Finding]],
     known: Known | None = None,
+    find_templates: Callable[[Sequence[Paper]], list[Finding]] = find_templates,
 ) -> Doubts:
     """Find what is doubtful about the summaries of a corpus.
 
@@ -49,6 +50,7 @@ def doubt(
         find_duplicates: Gives the duplicates among them: what any paper may come to be.
         known: What is carried over, with what the snapshot has learned; `None` computes and
             learns all anew.
+        find_templates: Does what the function of that name does, elsewhere.
     """
     unchanged = known.unchanged if known else frozenset()
     new = [paper for paper in papers if paper.id not in unchanged] if unchanged else papers

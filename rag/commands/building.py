@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from index.batch.base import BatchKind
 from rag.commands.options import Data, Json, Profile, Sources, settings_of
 from rag.commands.stopping import clean_when_terminated
 
@@ -43,6 +44,10 @@ def build(
     watch: Annotated[
         bool, typer.Option("--watch", help="Build again whenever a digest changes, until Ctrl-C.")
     ] = False,
+    on: Annotated[
+        BatchKind | None,
+        typer.Option("--on", help="Who does the work: this process, or workers of Ray."),
+    ] = None,
     as_json: Json = False,
     name: Annotated[
         str | None, typer.Option("--id", hidden=True, help="Of a build that a service records.")
@@ -58,7 +63,8 @@ def build(
         from index.journal import FOLDER, Journal
         from index.settings import BuildOptions
 
-        settings = settings_of(data, profile)
+        batch = {"kind": on} if on else None
+        settings = settings_of(data, profile, batch=batch)
         options = BuildOptions(full, strict, keep_missing, force)
         if watch:
             _watch(sources, settings, plan or full)

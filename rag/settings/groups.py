@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from index.batch import BatchKind, BatchSettings
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.settings import CheckSettings, LearnSettings, VectorSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
@@ -241,3 +243,31 @@ class BuildGroup(Group):
     def checks(self) -> CheckSettings:
         """What a new version has to pass, as the index knows it."""
         return CheckSettings(self.least_kept, self.golden_tolerance, self.golden)
+
+
+class BatchGroup(Group):
+    """Where a build reads digests, encodes passages and looks for doubts."""
+
+    kind: BatchKind = Field(
+        BatchKind.LOCAL, description="`local`, in the process of the build, or `ray`"
+    )
+    address: str = Field(
+        "", description="Of a Ray cluster, HOST:PORT; empty starts a Ray for the build alone"
+    )
+    workers: int | None = Field(
+        None, ge=1, le=100_000, description="At most; null is one for each CPU, or GPU"
+    )
+    shared_files: bool = Field(
+        False, description="Whether the cluster's machines have the digests at the same paths"
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _host_and_port(cls, address: str) -> str:
+        if address and not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+            raise ValueError("a Ray cluster is named as HOST:PORT")
+        return address
+
+    def settings(self) -> BatchSettings:
+        """The same as the index knows it."""
+        return BatchSettings(**self.model_dump())

@@ -19,6 +19,7 @@ from index.errors import SettingsError
 from index.settings import BuildSettings
 from rag.settings.groups import (
     AnswerGroup,
+    BatchGroup,
     BuildGroup,
     EncoderGroup,
     GenerateGroup,
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     answer: AnswerGroup = AnswerGroup()
     generate: GenerateGroup = GenerateGroup()
     build: BuildGroup = BuildGroup()
+    batch: BatchGroup = BatchGroup()
     server: ServerGroup = ServerGroup()
 
     def building(self) -> BuildSettings:
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
             self.build.checks(),
             self.build.keep,
             self.vectors.settings(),
+            self.batch.settings(),
         )
 
     @classmethod
