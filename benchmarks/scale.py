@@ -63,7 +63,12 @@ def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="an index of a real corpus")
-    parser.add_argument("--scratch", type=Path, required=True, help="a folder with room for it all")
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        required=True,
+        help="a folder with room for it all; what was built there before is not built again",
+    )
     parser.add_argument("--eval", type=Path, help="a folder with questions.jsonl")
     parser.add_argument(
         "--passages", type=_counts, default=[], help="whole indexes: 100000,1000000"
@@ -93,6 +98,19 @@ def _counts(text: str) -> list[int]:
     return [int(part.replace("_", "")) for part in text.split(",")]
 
 
+def once(target: Path, call: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
+    """Make a file or folder in a process of its own, unless it was made before."""
+    told = target.with_name(f"{target.name}.json")
+    if told.exists():
+        found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+        return found
+    if target.is_dir():
+        shutil.rmtree(target)
+    made = alone(call, *given)
+    told.write_text(json.dumps(made), encoding="utf-8")
+    return made
+
+
 def alone(call: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
     """Call a function in a process of its own."""
     context = multiprocessing.get_context("spawn")
@@ -120,12 +138,11 @@ def vectors_section(options: argparse.Namespace) -> str:
     for count in options.vectors:
         file = options.scratch / f"vectors-{count}.npy"
         asking = options.scratch / f"asking-{count}.npz"
-        alone(make_vectors, options.data, count, file, asking)
+        once(file, make_vectors, options.data, count, file, asking)
         for kind in options.kinds.split(","):
             lists = options.scratch / f"lists-{count}-{kind}"
-            shutil.rmtree(lists, ignore_errors=True)
             settings = VectorSettings(kind, recall=0.98 if kind == "sq8" else 0.97)
-            built = alone(build_vectors, file, lists, settings)
+            built = once(lists, build_vectors, file, lists, settings)
             found = alone(search_vectors, file, lists, asking, built["facts"])
             facts = built["facts"]
             rows.append(
@@ -141,8 +158,6 @@ def vectors_section(options: argparse.Namespace) -> str:
                     f"{built['anonymous']:,.0f} MB",
                 ]
             )
-            shutil.rmtree(lists, ignore_errors=True)
-        file.unlink()
     head = [
         "vectors",
         "index",
@@ -215,10 +230,8 @@ def whole_section(options: argparse.Namespace) -> str:
     builds, serves = [], []
     for count in options.passages:
         folder = options.scratch / f"whole-{count}"
-        shutil.rmtree(folder, ignore_errors=True)
-        built = alone(build_whole, options.data, count, folder)
+        built = once(folder, build_whole, options.data, count, folder)
         served = alone(search_whole, folder, _questions(options.eval))
-        shutil.rmtree(folder, ignore_errors=True)
         stages = ", ".join(
             f"{name} {seconds:.0f}" for name, seconds in built["stages"].items() if seconds >= 1
         )
@@ -332,7 +345,7 @@ def _analyse(
     content: Content, papers: Sequence[Any], sentences: Sentences, stages: _Stages
 ) -> None:
     """`Content.analyze`, by the analyses that the source has already."""
-    with patch("index.content.Analyzer", lambda: KnownAnalyzer(sentences)):
+    with patch("index.analysing.Analyzer", lambda: KnownAnalyzer(sentences)):
         content.analyze(papers, stages)
 
 
