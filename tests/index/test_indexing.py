@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import IO
 
 import numpy as np
 import pytest
@@ -270,6 +272,25 @@ class TestSearch:
             )
             same += len(found & wanted)
         assert same >= 24
+
+
+@pytest.mark.parametrize("name", ["codes.bin", LAYOUT.centres])
+def test_a_disk_that_is_full_is_told_and_nothing_is_published(
+    store: Store, digests: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A map whose pages can't be written back would end the process without a word."""
+
+    def full(file: IO[bytes], size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if name == "codes.bin":
+        monkeypatch.setattr("index.vectors.lists.reserve", full)
+    else:
+        monkeypatch.setattr("index.indexing.ArrayFile.write", full)
+    before = store.live()
+    with pytest.raises(SnapshotError, match=r"could not be written to .*: no space left on device"):
+        build([digests], store, settings(replace(LISTED, recall=0.9)))
+    assert store.live() == before
 
 
 class TestPaperIndex:
