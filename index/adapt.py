@@ -37,6 +37,7 @@ _PASSAGES = 0.5  # the weight of pairs of passages beside pairs with titles
 # lies between keeps more of what the encoder knew. The best for papers that are held out is kept.
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _SURE = 2.0  # standard errors that a map has to gain, since the best of several is chosen
+_COSINES = 2**26  # of titles and passages that are computed at once
 STEPS_A_SECOND = 20  # of two cores that are busy with nothing else
 
 
@@ -261,9 +262,13 @@ def _validate(pairs: Pairs, papers: Rows, linear: LinearMap | None) -> npt.NDArr
     if linear is not None:
         titles, passages = linear(titles), linear(passages)
     starts = np.flatnonzero(np.diff(pairs.owners, prepend=-1))
-    best = np.maximum.reduceat(titles @ passages.T, starts, axis=1)
     columns = np.searchsorted(pairs.owners[starts], papers)
-    own = best[np.arange(len(papers)), columns]
-    ranks = (best > own[:, None]).sum(1) + 1
+    ranks = np.empty(len(papers), np.int64)
+    step = max(1, _COSINES // max(len(passages), 1))
+    for begin in range(0, len(papers), step):
+        some = slice(begin, begin + step)
+        best = np.maximum.reduceat(titles[some] @ passages.T, starts, axis=1)
+        own = best[np.arange(len(best)), columns[some]]
+        ranks[some] = (best > own[:, None]).sum(1) + 1
     reciprocal: npt.NDArray[np.float64] = 1 / ranks
     return reciprocal

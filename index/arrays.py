@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
+from numpy.lib.format import dtype_to_descr, open_memmap, write_array_header_1_0
 
 # numpy parses a file's header with `ast.literal_eval`, which fails now and then (“AST constructor
 # recursion depth mismatch”, Python 3.11) where two threads are in it.
 READING = threading.Lock()
+BLOCK = 2**14  # rows that are copied at once
 
 
 def load_mapped(path: Path) -> npt.NDArray[Any]:
@@ -75,6 +77,63 @@ def load_arrays(folder: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
     return {name: load_mapped(folder / f"{name}.npy") for name in names}
 
 
+class ArrayFile:
+    """A `.npy` file that is written block by block, as `np.save` would write all of it.
+
+    Used as a context; when it ends without an error, all rows have to be there.
+    """
+
+    def __init__(self, path: Path, like: npt.NDArray[Any], count: int) -> None:
+        """Begin a file.
+
+        Args:
+            path: The file.
+            like: An array without rows, for their shape and type.
+            count: How many rows there will be.
+        """
+        self._path = path
+        self._like = like
+        self._count = count
+        self._written = 0
+        self._file = path.open("wb")
+        descr = dtype_to_descr(like.dtype)
+        shape = (count, *like.shape[1:])
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        write_array_header_1_0(self._file, header)
+
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Write more rows.
+
+        Raises:
+            OSError: There is no room for them.
+        """
+        self._file.write(np.ascontiguousarray(rows, self._like.dtype).data)
+        self._written += len(rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close()
+        if kind is None and self._written != self._count:
+            name, count, written = self._path.name, self._count, self._written
+            raise ValueError(f"{name} was to have {count} rows and has {written}")
+
+
+def save_blocks(
+    path: Path, like: npt.NDArray[Any], count: int, blocks: Iterable[npt.NDArray[Any]]
+) -> None:
+    """Write an array of `count` rows that comes in blocks; as `ArrayFile`."""
+    with ArrayFile(path, like, count) as file:
+        for block in blocks:
+            file.write(block)
+
+
+def evenly(count: int, most: int) -> npt.NDArray[np.int64]:
+    """The rows of `count` that are looked at where they would be too many: at even distances."""
+    return np.arange(min(count, most), dtype=np.int64) * count // max(min(count, most), 1)
+
+
 def check_offsets(offsets: npt.NDArray[Any], count: int) -> None:
     """See that offsets part `count` items into rows.
 
@@ -129,3 +188,68 @@ class Ragged:
         """These rows and then the others."""
         offsets = np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]])
         return type(self)(np.concatenate([self.values, other.values]), offsets)
+
+    def blocks(self) -> Iterator[Ragged]:
+        """All rows, BLOCK at a time; nothing is copied."""
+        for begin in range(0, len(self), BLOCK):
+            offsets = self.offsets[begin : begin + BLOCK + 1]
+            yield Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+
+class Rows(Protocol):
+    """Rows of different lengths, of which some can be taken."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """How many items each row has: (rows,)."""
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Ragged:
+        """Some of the rows, in the order in which they are named."""
+
+
+class Chosen:
+    """Some rows of several `Rows` that lie end to end; they are copied a block at a time."""
+
+    def __init__(self, parts: Sequence[Rows], rows: npt.NDArray[np.int64]) -> None:
+        """Name rows.
+
+        Args:
+            parts: Where they are.
+            rows: (rows,) numbers among the rows of all parts.
+        """
+        self._parts = parts
+        self._rows = rows
+        self._firsts = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Where each row begins when they lie end to end; the last is the end: (rows + 1,)."""
+        lengths = np.concatenate([part.lengths for part in self._parts])[self._rows]
+        return np.concatenate([[0], np.cumsum(lengths)])
+
+    def blocks(self) -> Iterator[Ragged]:
+        """The rows, BLOCK at a time."""
+        for begin in range(0, len(self), BLOCK):
+            yield self._take(self._rows[begin : begin + BLOCK])
+
+    def _take(self, rows: npt.NDArray[np.int64]) -> Ragged:
+        owners = np.searchsorted(self._firsts, rows, side="right") - 1
+        numbers = np.unique(owners).tolist()
+        found = [
+            self._parts[number].take(rows[owners == number] - self._firsts[number])
+            for number in numbers
+        ]
+        whole: Ragged = found[0]
+        for other in found[1:]:
+            whole = whole.joined(other)
+        if len(found) > 1:  # part by part: back into the order in which they are named
+            order = np.argsort(owners, kind="stable")
+            places = np.empty(len(rows), np.int64)
+            places[order] = np.arange(len(rows))
+            whole = whole.take(places)
+        return whole

@@ -40,6 +40,7 @@ from index.quality import find_duplicates, find_templates
 from index.quality.doubts import Known, doubt
 from index.quality.findings import read_findings, write_findings
 from index.questions import Question, read_questions
+from index.records import same_papers, store_papers
 from index.report import Report, Timed
 from index.settings import BuildOptions, BuildSettings
 from index.snapshot import Snapshot
@@ -154,6 +155,7 @@ class _Build:
             forgotten = self.store.forgotten.read()
             read = SpreadReading(self.pool) if self.pool and self.pool.sees_files else None
             reading = read_sources(sources, forgotten, self.options, self.progress, on_read, read)
+            reading = replace(reading, papers=store_papers(reading.papers, folder))
             # A digest may leave out an author for whom the paper is forgotten in all of them.
             forgotten = replace(forgotten, papers=forgotten.papers | reading.left_out)
             self.report.tell_reading(reading)
@@ -196,12 +198,13 @@ class _Build:
         late_encoder = open_multi_vector_encoder(self.settings.late, encoder)
         known = live if live and not self.options.full else None
         known = known if known and self._fits(known, encoder, late_encoder) else None
-        if known and before == list(papers):
+        if known and same_papers(before, papers):
             self.report.tell_version(known.manifest, known.findings)
             self.report.carried = known.manifest.passages
             self.report.tell_learned(known.learned, len(papers))
             return _Outcome(known.version, known.folder)
-        made = self._write(Content(known, before), before, papers, encoder, late_encoder, folder)
+        content = Content(known, before, folder)
+        made = self._write(content, before, papers, encoder, late_encoder, folder)
         failures = self._check(folder, made, live, golden, forgotten)
         manifest = read_manifest(folder)
         self.report.forced = bool(failures) and self.options.force
@@ -241,7 +244,7 @@ class _Build:
         # The encoder's weights are read while the process beside analyses.
         content.analyze(papers, self.progress, self.beside, lambda: encoder.encode_query(["준비"]))
         read = self.beside.read(papers) if self.beside else None
-        if not any(content.sections[s.text] for p in papers for s in p.sections):
+        if not any(content.section_rows(s.text) for p in papers for s in p.sections):
             raise SourceError("no passages in the sources: their sections say nothing")
         encoding = self._encoding(encoder, late_encoder)
         work = Computing(content, papers, encoding, self.progress)

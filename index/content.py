@@ -2,74 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from bisect import bisect_left
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from index import passages
-from index.arrays import Ragged
+from index.analysing import Cut, analyse, cut
+from index.arrays import BLOCK, Chosen, Rows
 from index.beside import MOST_TEXTS, Beside
+from index.columns import Column, RaggedColumn, allocate
 from index.errors import EncoderError
-from index.lexical import Analysis, Analyzer, Term, TermLists, analysis, latin_terms
+from index.lexical import Analysis, Vocabulary, analysis, latin_terms
+from index.lexical.term_lists import NO_WORDS
+from index.new_texts import NewTexts
 from index.papers import Paper
-from index.passages import Span, cut_section
 from index.progress import Progress
 from index.snapshot import Snapshot
 
 # What was analysed and cut by other rules is not carried over.
 ANALYSIS = f"{analysis.VERSION}-cut-{passages.RULES}"
 
-Vector = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
-Tokens = npt.NDArray[np.uint16]
 
-_NO_TOKENS: Tokens = np.zeros((0, 3), np.uint16)
-_NO_SPANS = np.zeros((0, 2), np.int32)
-
-
-@dataclass(slots=True)
-class Cut:
-    """A new passage: its span in the section, and in it sentences, terms, tokens.
-
-    `tokens` are as `LateIndex.write` takes them: (tokens, 3).
-    """
-
-    span: Span
-    sentences: Sequence[Span]
-    terms: Sequence[Term]
-    vector: Vector | None = None
-    tokens: Tokens | None = None
-
-
-@dataclass(slots=True)
-class Title:
-    """A new title: its terms, its vector and its tokens."""
-
-    terms: Sequence[str]
-    vector: Vector | None = None
-    tokens: Tokens | None = None
-
-
-class Passages(NamedTuple):
-    """What is known of some passages, row by row.
-
-    Attributes:
-        spans: (passages, 2) in their sections.
-        sentences: Their spans in the passage.
-        terms: With their places in the passage.
-        vectors: (passages, dimension).
-    """
-
-    spans: npt.NDArray[np.int32]
-    sentences: Ragged
-    terms: TermLists
-    vectors: Vectors
+_AT_ONCE = 2_048  # texts that are analysed; the terms of each are a hundred objects until then
 
 
 class Content:
@@ -81,38 +42,51 @@ class Content:
 
     Attributes:
         live: Where the known ones are; `None` where all are new.
-        sections: By text, the rows of the passages.
-        titles: By text, the row among titles.
-        cuts: The new passages.
-        new_titles: The new titles.
+        folder: Where large arrays lie in files; `None` keeps all in memory.
+        vocabulary: The term of each number; those of the live snapshot keep theirs.
+        new: The new passages and titles.
     """
 
-    def __init__(self, live: Snapshot | None = None, papers: Sequence[Paper] | None = None) -> None:
+    def __init__(
+        self,
+        live: Snapshot | None = None,
+        papers: Sequence[Paper] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         """Know all that a snapshot knows, to be carried over.
 
         Args:
             live: The snapshot.
             papers: All its papers, if they were read already.
+            folder: Where large arrays lie in files; `None` keeps all in memory.
         """
         self.live = live
-        self.sections: dict[str, Sequence[int]] = {}
-        self.titles: dict[str, int] = {}
-        self.cuts: list[Cut] = []
-        self.new_titles: list[Title] = []
+        self.folder = folder
+        self.vocabulary = Vocabulary(live.lexicon.passage_lists.vocabulary if live else ())
+        self.new = NewTexts(folder)
         self._known = live.manifest.passages if live else 0
         self._known_titles = live.manifest.papers if live else 0
-        self._papers: dict[tuple[str, ...], int] = {}
-        self._names: dict[tuple[str, ...], int] = {}
+        # By what `_key` makes of texts: the texts themselves are most of a corpus.
+        self._sections: dict[bytes, Sequence[int]] = {}
+        self._titles: dict[bytes, int] = {}
+        self._papers: dict[bytes, int] = {}
+        self._names: dict[bytes, int] = {}
         if live is not None:
             self._carry_over(live, live.papers() if papers is None else papers)
 
     def _carry_over(self, live: Snapshot, papers: Iterable[Paper]) -> None:
         for row, paper in enumerate(papers):
-            self._papers[_texts(paper)] = row
-            self._names[paper.id, *paper.authors] = row
-            self.titles[paper.title] = row
+            self._papers[_key(*_texts(paper))] = row
+            self._names[_key(paper.id, *paper.authors)] = row
+            self._titles[_key(paper.title)] = row
             for section, rows in zip(paper.sections, live.sections_of(row, paper), strict=True):
-                self.sections[section.text] = rows
+                self.put(section.text, rows)
+
+    def put(self, text: str, rows: Sequence[int]) -> None:
+        """Say which passages a section's text has."""
+        run = range(rows[0], rows[0] + len(rows)) if rows else range(0)
+        # A run takes less than a list.
+        self._sections[_key(text)] = run if list(run) == list(rows) else rows
 
     def analyze(
         self,
@@ -129,129 +103,229 @@ class Content:
             beside: Another process that can do it.
             meanwhile: Called while that does.
         """
-        texts = dict.fromkeys(section.text for paper in papers for section in paper.sections)
-        new_sections = [text for text in texts if text not in self.sections]
-        names = dict.fromkeys(paper.title for paper in papers)
-        new_titles = [name for name in names if name not in self.titles]
-        new = [*new_sections, *new_titles]
-        progress.stage("analyse", len(new))
-        if not new:
+        sections, titles = self._unknown(papers)
+        progress.stage("analyse", len(sections) + len(titles))
+        if not len(sections) and not len(titles):
             return
-        found: Iterator[Analysis]
-        if beside and len(new) <= MOST_TEXTS:
-            analyses = beside.analyze(new)
+        self.new.papers = papers
+        texts = itertools.chain(
+            (papers[row].sections[number].text for row, number in sections.each()),
+            (papers[row].title for row in titles.each()),
+        )
+        found: Iterator[tuple[str, Analysis]]
+        if beside and len(sections) + len(titles) <= MOST_TEXTS:
+            given = list(texts)
+            analyses = beside.analyze(given)
             meanwhile()
-            found = iter(analyses.result())
+            found = zip(given, analyses.result(), strict=True)
         else:
-            found = Analyzer().analyze_all(new)  # not kept: 300 MB that the encoder needs next
-        for text, one in zip(new_sections, itertools.islice(found, len(new_sections)), strict=True):
-            first = self._known + len(self.cuts)
-            self.cuts += [
-                Cut(span, sentences, _within(one.terms, span))
-                for span, sentences in cut_section(text, one.sentences)
-            ]
-            self.sections[text] = range(first, self._known + len(self.cuts))
+            found = analyse(texts, _AT_ONCE)
+        for begin in range(0, len(sections), _AT_ONCE):
+            places = sections.values[begin : begin + _AT_ONCE]
+            self._add_sections(places, itertools.islice(found, len(places)), progress)
+        for begin in range(0, len(titles), _AT_ONCE):
+            rows = titles.values[begin : begin + _AT_ONCE]
+            self._add_titles(rows, itertools.islice(found, len(rows)), progress)
+
+    def _unknown(self, papers: Sequence[Paper]) -> tuple[Column, Column]:
+        """Where the texts stand that are not known, each once.
+
+        Returns:
+            (sections, 2) the row of a paper and the number of the section; (titles,) the row.
+        """
+        sections = Column(np.zeros((0, 2), np.int32), self.folder)
+        titles = Column(np.zeros(0, np.int32), self.folder)
+        for begin in range(0, len(papers), _AT_ONCE):
+            places: list[tuple[int, int]] = []
+            rows: list[int] = []
+            for row in range(begin, min(begin + _AT_ONCE, len(papers))):
+                paper = papers[row]
+                for number, section in enumerate(paper.sections):
+                    key = _key(section.text)
+                    if key not in self._sections:
+                        self._sections[key] = ()  # until it is analysed
+                        places.append((row, number))
+                key = _key(paper.title)
+                if key not in self._titles:
+                    self._titles[key] = self._known_titles + len(titles) + len(rows)
+                    rows.append(row)
+            sections.extend(np.array(places, np.int32).reshape(-1, 2))
+            titles.extend(np.array(rows, np.int32))
+        return sections, titles
+
+    def _add_sections(
+        self,
+        sections: npt.NDArray[np.int32],
+        found: Iterable[tuple[str, Analysis]],
+        progress: Progress,
+    ) -> None:
+        known = self._known + self.new.passages
+        cuts: list[Cut] = []
+        for place, (text, one) in zip(sections.tolist(), found, strict=True):
+            first = known + len(cuts)
+            cuts += cut(place, text, one)
+            self._sections[_key(text)] = range(first, known + len(cuts))
             progress.advance(1)
-        for title, one in zip(new_titles, found, strict=True):
-            self.titles[title] = self._known_titles + len(self.new_titles)
-            self.new_titles.append(Title([term.text for term in one.terms]))
+        self.new.add_passages(cuts, self.vocabulary)
+
+    def _add_titles(
+        self,
+        rows: npt.NDArray[np.int32],
+        found: Iterable[tuple[str, Analysis]],
+        progress: Progress,
+    ) -> None:
+        words: list[list[str]] = []
+        for _, one in found:
+            words.append([term.text for term in one.terms])
             progress.advance(1)
+        self.new.add_titles(rows, words, self.vocabulary)
 
     def rows_of(self, paper: Paper) -> list[int]:
         """The rows of a paper's passages."""
-        return [row for section in paper.sections for row in self.sections[section.text]]
+        return [row for section in paper.sections for row in self.section_rows(section.text)]
 
-    def new(self, row: int) -> Cut | None:
-        """A passage by its row, if it is new."""
-        return self.cuts[row - self._known] if row >= self._known else None
+    def section_rows(self, text: str) -> Sequence[int]:
+        """The rows of the passages of a section, by its text."""
+        return self._sections[_key(text)]
 
-    def new_title(self, title: str) -> Title | None:
-        """A title, if it is new."""
-        row = self.titles[title]
-        return self.new_titles[row - self._known_titles] if row >= self._known_titles else None
+    def title_row(self, title: str) -> int:
+        """The row of a title."""
+        return self._titles[_key(title)]
+
+    def is_new(self, row: int) -> bool:
+        """Whether a passage is new."""
+        return row >= self._known
 
     def terms_of(self, row: int) -> list[str]:
         """The terms of a passage."""
         if self.live is not None and row < self._known:
             return self.live.lexicon.passage_lists.words(row)
-        return [term.text for term in self.cuts[row - self._known].terms]
+        return self._words(self.new.terms, row - self._known)
 
     def title_terms(self, title: str) -> Sequence[str]:
         """The terms of a title."""
-        row = self.titles[title]
+        row = self.title_row(title)
         if self.live is not None and row < self._known_titles:
             return self.live.lexicon.title_terms(row)
-        return self.new_titles[row - self._known_titles].terms
+        return self._words(self.new.title_terms, row - self._known_titles)
+
+    def _words(self, lists: RaggedColumn, row: int) -> list[str]:
+        return [self.vocabulary.terms[number] for number in lists.rows.row(row)[:, 0].tolist()]
 
     def paper_row(self, paper: Paper) -> int | None:
         """The row of a paper with the same title and text in the live snapshot."""
-        return self._papers.get(_texts(paper))
+        return self._papers.get(_key(*_texts(paper)))
 
-    def passages(self, rows: Rows, dimension: int) -> Passages:
-        """What is known of some passages.
+    def new_rows(self, passages: Iterable[int]) -> list[int]:
+        """The rows among the new texts of those of some passages that are new."""
+        return [row - self._known for row in passages if row >= self._known]
 
-        Raises:
-            EncoderError: One was given no vector.
-        """
-        new = [np.array(cut.sentences, np.int32).reshape(-1, 2) for cut in self.cuts]
-        spans = np.array([cut.span for cut in self.cuts], np.int32).reshape(-1, 2)
-        sentences = Ragged.of(new, _NO_SPANS)
-        terms = TermLists.of([cut.terms for cut in self.cuts])
-        known = None
+    def spans(self, rows: Ints) -> npt.NDArray[np.int32]:
+        """Where some passages stand in their sections: (rows, 2)."""
+        spans = np.empty((len(rows), 2), np.int32)
+        old = rows < self._known
         if self.live is not None:
-            spans = np.concatenate([self.live.table[:, 3:], spans])
-            sentences = self.live.sentences.joined(sentences)
-            terms = self.live.lexicon.passage_lists.joined(terms)
-            known = self.live.vectors.vectors
-        return Passages(
-            spans[rows],
-            sentences.take(rows),
-            terms.take(rows),
-            _chosen(known, self._known, self.cuts, rows, dimension),
-        )
+            spans[old] = self.live.table[rows[old], 3:]
+        spans[~old] = self.new.spans.values[rows[~old] - self._known]
+        return spans
 
-    def title_vectors(self, rows: Rows, dimension: int) -> Vectors:
-        """The vectors of some titles.
+    def sentences(self, rows: Ints) -> Chosen:
+        """The sentences of some passages: (sentences, 2) of each."""
+        known = [self.live.sentences] if self.live is not None else []
+        return Chosen([*known, self.new.sentences.rows], rows)
 
-        Raises:
-            EncoderError: One was given no vector.
-        """
-        known = self.live.titles if self.live is not None else None
-        return _chosen(known, self._known_titles, self.new_titles, rows, dimension)
+    def passage_lists(self, rows: Ints) -> Chosen:
+        """The terms of some passages, numbered as in the vocabulary: (terms, 3) of each."""
+        known = [self.live.lexicon.passage_lists.lists] if self.live is not None else []
+        return Chosen([*known, self.new.terms.rows], rows)
 
-    def title_lists(self, rows: Rows) -> TermLists:
-        """The terms of some titles."""
-        terms = TermLists.of_words([title.terms for title in self.new_titles])
-        if self.live is not None:
-            terms = self.live.lexicon.title_lists.joined(terms)
-        return terms.take(rows)
+    def title_lists(self, rows: Ints) -> Chosen:
+        """The terms of some titles: (terms, 1) of each."""
+        known = [self.live.lexicon.title_lists.lists] if self.live is not None else []
+        return Chosen([*known, self.new.title_terms.rows], rows)
 
-    def name_lists(self, papers: Sequence[Paper]) -> TermLists:
+    def name_lists(self, papers: Sequence[Paper]) -> Chosen:
         """Terms that find papers beside what is said of them: their numbers and their authors."""
-        known = [self._names.get((paper.id, *paper.authors)) for paper in papers]
-        new = [paper for paper, row in zip(papers, known, strict=True) if row is None]
-        terms = TermLists.of_words([_name_terms(paper) for paper in new])
-        if self.live is not None:
-            terms = self.live.lexicon.name_lists.joined(terms)
-        at = itertools.count(self._known_titles)
-        return terms.take(np.array([next(at) if row is None else row for row in known], np.int64))
+        new = RaggedColumn(NO_WORDS, self.folder)
+        rows = array("q")
+        words: list[list[str]] = []
+        for paper in papers:
+            row = self._names.get(_key(paper.id, *paper.authors))
+            rows.append(self._known_titles + len(new) + len(words) if row is None else row)
+            if row is None:
+                words.append(_name_terms(paper))
+            if len(words) == _AT_ONCE:
+                new.extend(self.vocabulary.word_lists(words))
+                words = []
+        new.extend(self.vocabulary.word_lists(words))
+        known = [self.live.lexicon.name_lists.lists] if self.live is not None else []
+        return Chosen([*known, new.rows], np.array(rows, np.int64))
 
-    def tokens(self, passages: Rows, titles: Rows) -> Ragged:
-        """The tokens of some passages and, after them, of some titles.
+    def vectors(self, rows: Ints, dimension: int) -> Vectors:
+        """The vectors of some passages: (rows, dimension).
+
+        Raises:
+            EncoderError: One was given no vector, or none that is finite.
+        """
+        known = self.live.vectors.vectors if self.live is not None else None
+        return self._vectors(known, self._known, rows, rows - self._known, dimension)
+
+    def title_vectors(self, rows: Ints, dimension: int) -> Vectors:
+        """The vectors of some titles; as `vectors`."""
+        known = self.live.titles if self.live is not None else None
+        new = rows - self._known_titles + self.new.passages
+        return self._vectors(known, self._known_titles, rows, new, dimension)
+
+    def _vectors(
+        self, known: Vectors | None, count: int, rows: Ints, new: Ints, dimension: int
+    ) -> Vectors:
+        """The vectors of some rows, of which `count` are known; `new` are those of new texts."""
+        vectors: Vectors = allocate((len(rows), dimension), np.float32, self.folder)
+        for begin in range(0, len(rows), BLOCK):
+            own = slice(begin, begin + BLOCK)
+            old = rows[own] < count
+            found = np.empty((len(old), dimension), np.float32)
+            if known is not None:
+                found[old] = known[rows[own][old]]
+            elif old.any():
+                raise EncoderError(f"{int(old.sum())} texts were given no vector")
+            found[~old] = self.new.vectors_of(new[own][~old])
+            if not np.isfinite(found).all():
+                raise EncoderError("the encoder gave vectors that are not finite")
+            vectors[own] = found
+        return vectors
+
+    def tokens(self, passages: Ints, titles: Ints) -> Chosen:
+        """The tokens of some passages and, after them, of some titles: (tokens, 3) of each.
 
         Raises:
             EncoderError: One was given none.
         """
-        held = Ragged(_NO_TOKENS, np.zeros(1, np.int64))
-        if self.live is not None and self.live.token_texts is not None:
-            held = self.live.token_texts
-        first = len(held)
-        held = held.joined(Ragged.of(_tokens_of([*self.cuts, *self.new_titles]), _NO_TOKENS))
+        live = self.live.tokens if self.live is not None else None
+        parts: list[Rows] = [] if live is None else [live]
+        first = 0 if live is None else len(live)
+        parts.append(self.new.all_tokens())
         # The live snapshot has its titles after its passages, and so have the new ones.
-        before, after = self._known_titles, self._known
-        at = np.where(passages < after, passages, passages - after + first)
-        new = titles - before + first + len(self.cuts)
-        return held.take(np.concatenate([at, np.where(titles < before, titles + after, new)]))
+        arrivals = self.new.arrivals
+        rows = np.concatenate([passages, titles + self._known])
+        new = np.concatenate([passages >= self._known, titles >= self._known_titles])
+        own = np.concatenate(
+            [passages - self._known, titles - self._known_titles + self.new.passages]
+        )
+        rows[new] = first + arrivals[own[new]]
+        return Chosen(parts, rows)
+
+
+def _key(*texts: str) -> bytes:
+    """What texts are told apart by: 128 bits of a hash.
+
+    A length goes before each of several, so that they can't be parted in another way.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.digest()
 
 
 def _texts(paper: Paper) -> tuple[str, ...]:
@@ -260,36 +334,3 @@ def _texts(paper: Paper) -> tuple[str, ...]:
 
 def _name_terms(paper: Paper) -> list[str]:
     return [term.text for name in (paper.id, *paper.authors) for term in latin_terms(name)]
-
-
-def _chosen(
-    known: Vectors | None, count: int, new: Sequence[Cut | Title], rows: Rows, dimension: int
-) -> Vectors:
-    """The vectors of some rows, known ones first: (rows, dimension)."""
-    vectors = np.empty((len(rows), dimension), np.float32)
-    old = rows < count
-    if known is not None:
-        vectors[old] = known[rows[old]]
-    wanted = [new[row - count].vector for row in rows[~old].tolist()]
-    held = [vector for vector in wanted if vector is not None]
-    if len(held) != len(wanted) or (known is None and old.any()):
-        raise EncoderError(f"{len(wanted) - len(held)} texts were given no vector")
-    vectors[~old] = np.array(held, np.float32).reshape(len(held), dimension)
-    if not np.isfinite(vectors).all():
-        raise EncoderError("the encoder gave vectors that are not finite")
-    return vectors
-
-
-def _tokens_of(new: Sequence[Cut | Title]) -> list[Tokens]:
-    held = [one.tokens for one in new if one.tokens is not None]
-    if len(held) != len(new):
-        raise EncoderError(f"{len(new) - len(held)} texts were given no tokens")
-    return held
-
-
-def _within(terms: Sequence[Term], span: Span) -> list[Term]:
-    """The terms inside a passage, placed in its text."""
-    start, end = span
-    first = bisect_left(terms, start, key=lambda term: term.start)
-    last = bisect_left(terms, end, key=lambda term: term.start)
-    return [Term(t.text, t.start - start, t.end - start) for t in terms[first:last] if t.end <= end]

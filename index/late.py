@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import Ragged, load_arrays, load_mapped, save_arrays
+from index.arrays import ArrayFile, Chosen, Ragged, load_arrays, load_mapped, save_arrays
 from index.blocks import Blocks, group_max
 from index.encoders import Basis, MultiVectorEncoder, Tokens
 from index.vectors import centroids, nearest
@@ -172,21 +172,23 @@ class LateIndex:
         return len(self._codes)
 
     @staticmethod
-    def write(texts: Ragged, folder: Path) -> None:
-        """Write what `open` reads.
+    def write(texts: Ragged | Chosen, folder: Path) -> None:
+        """Write what `open` reads, block by block.
 
         Args:
             texts: (tokens, 3) of each text: the centroid of each token, its first character
                 and the one after its last.
             folder: An empty folder.
         """
-        arrays: dict[str, npt.NDArray[Any]] = {
-            _CODES: np.ascontiguousarray(texts.values[:, 0], np.uint16),
-            _SPANS: np.ascontiguousarray(texts.values[:, 1:], np.uint16),
-            _OFFSETS: texts.offsets,
-        }
-        for name, array in arrays.items():
-            np.save(folder / name, array, allow_pickle=False)
+        like, count = np.zeros((0, 2), np.uint16), int(texts.offsets[-1])
+        np.save(folder / _OFFSETS, texts.offsets, allow_pickle=False)
+        with (
+            ArrayFile(folder / _CODES, like[:, 0], count) as codes,
+            ArrayFile(folder / _SPANS, like, count) as spans,
+        ):
+            for block in texts.blocks():
+                codes.write(block.values[:, 0])
+                spans.write(block.values[:, 1:])
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -198,6 +200,17 @@ class LateIndex:
         """All texts as they were given to `write`; read into memory."""
         codes, offsets = self._codes.values, self._codes.offsets
         return Ragged(np.column_stack([codes, self._spans]), offsets)
+
+    @property
+    def lengths(self) -> Ints:
+        """How many tokens each text has: (texts,)."""
+        return self._codes.lengths
+
+    def take(self, rows: Ints) -> Ragged:
+        """Some texts as they were given to `write`."""
+        codes = self._codes.take(rows)
+        spans = Ragged(self._spans, self._codes.offsets).take(rows)
+        return Ragged(np.column_stack([codes.values, spans.values]), codes.offsets)
 
     def coded(self, row: int) -> Coded:
         """A text's tokens."""

@@ -39,18 +39,23 @@ def make_plan(
         live: Those that are published.
         is_forgotten: Papers of the live snapshot that nobody is to be told about.
     """
-    before = {paper.id: paper for paper in live}
-    after = {paper.id: paper for paper in papers}
+    # Rows, not papers: where these are many, they are read from disk when they are asked for.
+    before = {paper.id: row for row, paper in enumerate(live)}
+    after = {paper.id: row for row, paper in enumerate(papers)}
     changed = tuple(
         name
-        for name, paper in after.items()
-        if name in before and paper is not before[name] and _said(paper) != _said(before[name])
+        for name, row in after.items()
+        if name in before and _differ(papers[row], live[before[name]])
     )
     added = tuple(name for name in after if name not in before)
-    gone = [paper for name, paper in before.items() if name not in after]
-    removed = tuple(paper.id for paper in gone if not is_forgotten(paper))
+    gone = [name for name in before if name not in after]
+    removed = tuple(name for name in gone if not is_forgotten(live[before[name]]))
     unchanged = len(after) - len(added) - len(changed)
     return Plan(added, changed, removed, unchanged, len(gone) - len(removed))
+
+
+def _differ(one: Paper, other: Paper) -> bool:
+    return one is not other and _said(one) != _said(other)
 
 
 def _said(paper: Paper) -> tuple[object, ...]:

@@ -39,7 +39,7 @@ from index.passages import make_passage
 from index.projection import Projection
 from index.quality.duplicates import find_families
 from index.quality.findings import Flag, read_findings
-from index.records import Records
+from index.records import MANY, Records, StoredPapers
 from index.scoring import Moments
 from index.spans import tuples
 from index.vectors import FaissIndex, VectorIndex
@@ -296,6 +296,11 @@ class Snapshot:
         """The tokens of all passages and after them of all titles; `None` where there are none."""
         return None if self._late_index is None else self._late_index.texts
 
+    @property
+    def tokens(self) -> LateIndex | None:
+        """The same, of which some can be taken; they stay on disk."""
+        return self._late_index
+
     def _words(self, passage: int) -> Iterator[str]:
         return (term.text for term in self.lexicon.passage_terms(passage))
 
@@ -358,13 +363,17 @@ class Snapshot:
         families = find_families([self.paper(row) for row in rows])
         return {rows[place]: rows[family[0]] for family in families for place in family}
 
-    def papers(self, like: Iterable[Paper] = ()) -> list[Paper]:
+    def papers(self, like: Iterable[Paper] = ()) -> Sequence[Paper]:
         """Read all papers, as the digests have them: without flags.
+
+        Where they are many, each is read when it is asked for.
 
         Args:
             like: Papers that many of them may be equal to; such a one is given back as it is,
                 which is several times as fast as reading it.
         """
+        if len(self) >= MANY:
+            return StoredPapers(self._records)
         encode = msgspec.json.Encoder().encode
         known = {encode(paper): paper for paper in like}
         records = (self._records[row] for row in range(len(self)))

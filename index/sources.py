@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def usable(store: Store) -> tuple[Snapshot | None, str | None]:
 
 def all_papers(
     reading: Reading, before: Iterable[Paper], options: BuildOptions, forgotten: Forgotten
-) -> tuple[Paper, ...]:
+) -> Sequence[Paper]:
     """What a version is to hold: what was read, and what is to be kept of the one before."""
     if not options.keep_missing:
         return reading.papers

@@ -12,12 +12,12 @@ import numpy as np
 from index.adapt import hold_out, without_name
 from index.content import Content
 from index.encoders import EncoderSettings, LateSettings
-from index.lexical import LatentSpace
+from index.latent_papers import learn_latent
 from index.manifest import LAYOUT
 from index.passages import plain
 from index.settings import LearnSettings
 from index.snapshot import Snapshot
-from index.writing import Made, text_terms, write_files
+from index.writing import Made, write_files
 
 _RARE = 3  # the most papers that have a rare term
 _TERMS = 3  # of them in a question
@@ -106,15 +106,14 @@ def _without_passages(snapshot: Snapshot, left_out: Collection[int], folder: Pat
         for number, numbers in gone.items():
             # Under a text of its own: another paper may have the same section.
             text = f"{sections[number].text}\n{paper.id}"
-            known = content.sections[sections[number].text]
-            content.sections[text] = [row for i, row in enumerate(known) if i not in numbers]
+            known = content.section_rows(sections[number].text)
+            content.put(text, [row for i, row in enumerate(known) if i not in numbers])
             sections[number] = replace(sections[number], text=text)
         papers.append(replace(paper, sections=tuple(sections)))
     manifest = snapshot.manifest
     learned = snapshot.learned
     if learned.latent is not None:  # it would remember what was left out
-        titles = [content.title_terms(paper.title) for paper in papers]
-        learned = replace(learned, latent=LatentSpace.learn(text_terms(papers, content), titles))
+        learned = replace(learned, latent=learn_latent(content, papers))
     late = snapshot.late
     made = Made(
         snapshot.plain_encoder,

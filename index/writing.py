@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import load_mapped
-from index.content import ANALYSIS, Content, Passages, Rows, Vectors
+from index.arrays import load_mapped, save_blocks
+from index.content import ANALYSIS, Content
 from index.encoders import Encoder, EncoderSettings, LateSettings, MultiVectorEncoder
 from index.glossary import Glossary
 from index.labels import Labels
 from index.late import LateIndex
+from index.latent_papers import lay_papers
 from index.learned import Learned
-from index.lexical import LatentSpace, Lexicon, latent
+from index.lexical import Lexicon
 from index.manifest import FORMAT, LAYOUT, Manifest
 from index.papers import Paper
 from index.projection import Corpus, Parts
@@ -27,6 +31,8 @@ from index.quality.findings import write_findings
 from index.records import Records
 from index.settings import LearnSettings
 from index.vectors import FaissIndex
+
+Ints = npt.NDArray[np.int64]
 
 
 class _Places(NamedTuple):
@@ -39,20 +45,21 @@ class _Places(NamedTuple):
         rows: Its row in the content.
     """
 
-    papers: Rows
-    sections: Rows
-    numbers: Rows
-    rows: Rows
+    papers: Ints
+    sections: Ints
+    numbers: Ints
+    rows: Ints
 
     @classmethod
     def of(cls, content: Content, papers: Sequence[Paper]) -> Self:
-        places = [
-            (row, section, number, one)
-            for row, paper in enumerate(papers)
-            for section, text in enumerate(paper.sections)
-            for number, one in enumerate(content.sections[text.text])
-        ]
-        return cls(*np.array(places, np.int64).reshape(-1, 4).T)
+        columns = [array("q") for _ in cls._fields]
+        for row, paper in enumerate(papers):
+            for section, text in enumerate(paper.sections):
+                own = content.section_rows(text.text)
+                here = ([row] * len(own), [section] * len(own), range(len(own)), own)
+                for column, values in zip(columns, here, strict=True):
+                    column.extend(values)
+        return cls(*(np.array(column, np.int64) for column in columns))
 
 
 class Made(NamedTuple):
@@ -99,29 +106,35 @@ def write_files(
     """
     places = _Places.of(content, papers)
     dimension = made.encoder.dimension
-    passages = content.passages(places.rows, dimension)
-    title_rows = np.array([content.titles[paper.title] for paper in papers], np.int64)
-    titles = content.title_vectors(title_rows, dimension)
-    FaissIndex.write(passages.vectors, folder)
-    np.save(folder / LAYOUT.titles, titles, allow_pickle=False)
-    np.save(folder / LAYOUT.moments, _moments(passages.vectors), allow_pickle=False)
+    titles = (content.title_row(paper.title) for paper in papers)
+    title_rows = np.fromiter(titles, np.int64, len(papers))
+    vectors = content.vectors(places.rows, dimension)
+    FaissIndex.write(vectors, folder)
+    np.save(folder / LAYOUT.moments, _moments(vectors), allow_pickle=False)
+    del vectors
+    np.save(
+        folder / LAYOUT.titles, content.title_vectors(title_rows, dimension), allow_pickle=False
+    )
     (folder / LAYOUT.lexical).mkdir()
+    names = content.name_lists(papers)  # before the vocabulary is asked for: it grows
     vocabulary = Lexicon.write(
         folder / LAYOUT.lexical,
+        content.vocabulary.terms,
         content.title_lists(title_rows),
-        content.name_lists(papers),
-        passages.terms,
+        names,
+        content.passage_lists(places.rows),
         places.papers,
+        content.folder,
     )
     _write_learned(folder, made.learned, vocabulary)
     if made.learned.latent is not None:
-        vectors = _latent_vectors(content, papers, made.learned.latent)
-        np.save(folder / LAYOUT.latent, vectors, allow_pickle=False)
+        laid = lay_papers(content, papers, made.learned.latent, content.folder)
+        np.save(folder / LAYOUT.latent, laid, allow_pickle=False)
     if made.learned.tokens is not None:
         (folder / LAYOUT.late).mkdir()
         LateIndex.write(content.tokens(places.rows, title_rows), folder / LAYOUT.late)
     _write_papers(folder, papers)
-    _write_passages(folder, papers, places, passages)
+    _write_passages(folder, content, papers, places)
     write_findings(folder / LAYOUT.findings, ())
     mined = glossary() if glossary else _mine(papers)  # last: whoever mines it needs a while
     mined.write(folder / LAYOUT.glossary)
@@ -171,34 +184,6 @@ def _write_learned(folder: Path, learned: Learned, vocabulary: Sequence[str]) ->
     learned.write(folder / LAYOUT.learned)
 
 
-def text_terms(papers: Sequence[Paper], content: Content) -> list[list[str]]:
-    """The terms of all passages of each paper."""
-    return [
-        [term for row in content.rows_of(paper) for term in content.terms_of(row)]
-        for paper in papers
-    ]
-
-
-def _latent_vectors(content: Content, papers: Sequence[Paper], space: LatentSpace) -> Vectors:
-    """Where papers lie in the latent space: (papers, dimension).
-
-    What lies in the same space in the live snapshot is taken from there.
-    """
-    live = content.live.latent if content.live is not None else None
-    known = [content.paper_row(paper) for paper in papers]
-    if live is None or live.space is not space:
-        known = [None] * len(papers)
-    new = [paper for paper, row in zip(papers, known, strict=True) if row is None]
-    terms = zip(text_terms(new, content), new, strict=True)
-    found = iter(
-        space.vectors(latent.joined(text, content.title_terms(one.title)) for text, one in terms)
-    )
-    vectors = np.empty((len(papers), space.dimension), np.float32)
-    for at, row in enumerate(known):
-        vectors[at] = next(found) if live is None or row is None else live.papers[row]
-    return vectors
-
-
 def _moments(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Mean and covariance of the vectors, one above the other: (1 + dimension, dimension)."""
     mean = vectors.mean(0, dtype=np.float64)
@@ -221,19 +206,35 @@ def _write_papers(folder: Path, papers: Sequence[Paper]) -> None:
 
 
 def _write_passages(
-    folder: Path, papers: Sequence[Paper], places: _Places, passages: Passages
+    folder: Path, content: Content, papers: Sequence[Paper], places: _Places
 ) -> None:
-    at = zip(places.papers.tolist(), places.sections.tolist(), strict=True)
-    names = [[papers[paper].sections[section].name] for paper, section in at]
-    Labels.write(names, *_label_files(folder, "sections"))
-    table = np.column_stack([places.papers, places.sections, places.numbers, passages.spans])
-    arrays: dict[str, npt.NDArray[Any]] = {
-        LAYOUT.passages: table.astype(np.int32),
-        LAYOUT.sentences: passages.sentences.values,
-        LAYOUT.sentence_offsets: passages.sentences.offsets,
-    }
-    for name, array in arrays.items():
-        np.save(folder / name, array, allow_pickle=False)
+    # A name is one object for all passages that have it.
+    names: dict[str, tuple[str]] = {}
+    labels: list[tuple[str]] = []
+    for paper, own in groupby(_pairs(places), itemgetter(0)):
+        sections = papers[paper].sections
+        for _, section in own:
+            name = sections[section].name
+            labels.append(names.setdefault(name, (name,)))
+    Labels.write(labels, *_label_files(folder, "sections"))
+    table = np.empty((len(places.rows), 5), np.int32)
+    for column, values in enumerate(places[:3]):
+        table[:, column] = values
+    table[:, 3:] = content.spans(places.rows)
+    np.save(folder / LAYOUT.passages, table, allow_pickle=False)
+    sentences = content.sentences(places.rows)
+    np.save(folder / LAYOUT.sentence_offsets, sentences.offsets, allow_pickle=False)
+    save_blocks(
+        folder / LAYOUT.sentences,
+        np.zeros((0, 2), np.int32),
+        int(sentences.offsets[-1]),
+        (block.values for block in sentences.blocks()),
+    )
+
+
+def _pairs(places: _Places) -> Iterator[tuple[int, int]]:
+    """The paper and the section of each passage."""
+    return zip(map(int, places.papers), map(int, places.sections), strict=True)
 
 
 def _label_files(folder: Path, name: str) -> tuple[Path, Path]:

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 def shared_analyzer() -> Iterator[None]:
     """A build loads an analyser of its own, to let it go; here a second each adds up."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("index.content.Analyzer", analyzer)
+        patch.setattr("index.analysing.Analyzer", analyzer)
         yield
 
 

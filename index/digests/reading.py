@@ -34,7 +34,7 @@ class Reading:
 
     files: int
     entries: int
-    papers: tuple[Paper, ...]
+    papers: Sequence[Paper]
     remarks: tuple[Problem, ...]
     left_out: frozenset[str] = frozenset()
 

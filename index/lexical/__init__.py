@@ -3,7 +3,7 @@
 from index.lexical.analysis import Analysis, Analyzer, analyzer
 from index.lexical.latent import LatentSpace
 from index.lexical.lexicon import Lexicon
-from index.lexical.term_lists import TermLists
+from index.lexical.term_lists import TermLists, Vocabulary
 from index.lexical.words import Term, latin_terms
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Lexicon",
     "Term",
     "TermLists",
+    "Vocabulary",
     "analyzer",
     "latin_terms",
 ]

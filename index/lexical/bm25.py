@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import bm25s
 import numpy as np
 import numpy.typing as npt
 
 from index.arrays import READING
+from index.columns import Column, allocate
 
 Ints = npt.NDArray[np.int64]
 
@@ -20,6 +23,19 @@ K1 = 1.5
 B = 0.75
 # Said again when an index is opened: a file is not to choose the code that runs.
 _AS_BUILT = {"backend": "numpy", "csc_backend": "numpy", "method": "lucene", "dtype": "float32"}
+_MOST_IN_32_BITS = 2**31 - 1
+
+
+class Occurrences(NamedTuple):
+    """Occurrences of terms in documents, in any order.
+
+    Attributes:
+        owners: (occurrences,) the document of each.
+        numbers: (occurrences,) its term.
+    """
+
+    owners: Ints
+    numbers: Ints
 
 
 class Bm25:
@@ -39,33 +55,65 @@ class Bm25:
         held = list(documents)
         owners = np.repeat(np.arange(len(held)), [len(document) for document in held])
         numbers = np.fromiter((n for document in held for n in document), np.int64, len(owners))
-        return cls.count_up(owners, numbers, len(held), terms)
+        return cls.count_up([Occurrences(owners, numbers)], len(held), terms)
 
     @classmethod
-    def count_up(cls, owners: Ints, numbers: Ints, documents: int, terms: int) -> Bm25:
-        """Index documents by all occurrences of their terms, in any order.
+    def count_up(
+        cls,
+        blocks: Iterable[Occurrences],
+        documents: int,
+        terms: int,
+        folder: Path | None = None,
+    ) -> Bm25:
+        """Index documents by all occurrences of their terms.
 
         bm25s has the same in Python, document by document, which takes four times as long.
 
         Args:
-            owners: (occurrences,) the document of each.
-            numbers: (occurrences,) its term.
+            blocks: The occurrences in all documents. Those in one document are in one block, and
+                the documents of a block come after those of the block before.
             documents: How many there are.
             terms: How many different terms there are.
+            folder: Where large arrays lie in files; `None` keeps all in memory.
         """
         terms = max(terms, 1)  # bm25s can't do with none
-        keys, counts = np.unique(numbers * documents + owners, return_counts=True)
-        found, rows = np.divmod(keys, max(documents, 1))
-        frequencies = np.bincount(found, minlength=terms)
+        frequencies = np.zeros(terms, np.int64)
+        lengths = np.zeros(documents, np.int64)
+        # Of each block, a row for a term in a document: the term, the document, how often; by
+        # term, then by document.
+        pairs = Column(np.zeros((0, 3), np.int32), folder)
+        ends = [0]
+        for owners, numbers in blocks:
+            if not len(owners):
+                continue
+            first = int(owners.min())
+            counted = np.bincount(owners - first)
+            lengths[first : first + len(counted)] += counted
+            keys, counts = np.unique(numbers * documents + owners, return_counts=True)
+            found, rows = np.divmod(keys, documents)
+            frequencies += np.bincount(found, minlength=terms)
+            pairs.extend(np.column_stack([found, rows, counts]))
+            ends.append(len(pairs))
         rarity = np.log1p((documents - frequencies + 0.5) / (frequencies + 0.5))
-        lengths = np.bincount(owners, minlength=documents)
-        average = max(len(owners) / max(documents, 1), 1e-9)
+        average = max(int(lengths.sum()) / max(documents, 1), 1e-9)
         damping = K1 * (1 - B + B * lengths / average)
+        data = allocate((len(pairs),), np.float32, folder)
+        indices = allocate((len(pairs),), np.int32, folder)
+        starts = np.concatenate([[0], np.cumsum(frequencies)])
+        free = starts[:-1].copy()  # where the next document of each term goes
+        for begin, end in pairwise(ends):
+            found, rows, counts = pairs.values[begin:end].T
+            firsts = np.flatnonzero(np.diff(found, prepend=-1))
+            sizes = np.diff(firsts, append=len(found))
+            places = np.repeat(free[found[firsts]] - firsts, sizes) + np.arange(len(found))
+            data[places] = rarity[found] * counts / (counts + damping[rows])
+            indices[places] = rows
+            free[found[firsts]] += sizes
         model = bm25s.BM25(k1=K1, b=B, method="lucene")
         model.scores = {
-            "data": (rarity[found] * counts / (counts + damping[rows])).astype(np.float32),
-            "indices": rows.astype(np.int32),
-            "indptr": np.concatenate([[0], np.cumsum(frequencies)]).astype(np.int32),
+            "data": data,
+            "indices": indices,
+            "indptr": starts if len(pairs) > _MOST_IN_32_BITS else starts.astype(np.int32),
             "num_docs": documents,
         }
         model.nonoccurrence_array = None  # what only other formulas have

@@ -8,7 +8,7 @@ so that words of both languages, and words for one thing, come to lie near each 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,12 +16,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import load_arrays, save_arrays
+from index.arrays import Ragged, load_arrays, save_arrays
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 DIMENSIONS = 300
 TITLE = 4  # how often a title's terms count beside those of the text
@@ -65,7 +66,7 @@ class LatentSpace:
         rarity = np.log((len(texts) + 1) / (counts + 0.5)).astype(np.float32)
         space = cls(terms, rarity, np.zeros((len(terms), 0), np.float16))
         whole = (joined(text, title) for text, title in zip(texts, titles, strict=True))
-        weighted = space._weigh(whole)
+        weighted = space._weigh(space._numbered(whole))
         _, _, axes = randomized_svd(weighted, dimensions, random_state=_SEED)
         return cls(terms, rarity, np.ascontiguousarray(axes.T, np.float16))
 
@@ -87,11 +88,26 @@ class LatentSpace:
 
         All zeros for a text none of whose terms is known.
         """
-        weighted = self._weigh(texts)
-        vectors = np.asarray(weighted @ self._vectors.astype(np.float32))
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Floats = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
-        return unit
+        (found,) = self.lay([self._numbered(texts)])
+        return found
+
+    def lay(self, blocks: Iterable[Ragged]) -> Iterator[Floats]:
+        """The same for many texts, some at a time.
+
+        Args:
+            blocks: Of each text the numbers that `table` gives its terms.
+        """
+        known = self._vectors.astype(np.float32)
+        for block in blocks:
+            vectors = np.asarray(self._weigh(block) @ known)
+            length = np.linalg.norm(vectors, axis=1, keepdims=True)
+            unit: Floats = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
+            yield unit
+
+    def table(self, vocabulary: Sequence[str]) -> Ints:
+        """The number of each term of a vocabulary in this space, -1 for others: (vocabulary,)."""
+        numbers = (self._numbers.get(term, -1) for term in vocabulary)
+        return np.fromiter(numbers, np.int64, len(vocabulary))
 
     def vector(self, terms: Iterable[str]) -> Floats:
         """Where one text lies: (dimension,); quick for a few terms."""
@@ -120,18 +136,22 @@ class LatentSpace:
         found = load_arrays(folder, "rarity", "vectors")
         return cls(terms, found["rarity"], found["vectors"])
 
-    def _weigh(self, texts: Iterable[Iterable[str]]) -> sparse.csr_matrix:
-        """Saturated counts times rarity, each row of length 1: (texts, terms)."""
-        from scipy import sparse  # as above
-
+    def _numbered(self, texts: Iterable[Iterable[str]]) -> Ragged:
+        """The numbers of the terms of texts, without those that are not known."""
         columns: list[int] = []
         starts = [0]
         for text in texts:
             columns += [number for term in text if (number := self._numbers.get(term)) is not None]
             starts.append(len(columns))
-        shape = (len(starts) - 1, len(self._terms))
-        ones = np.ones(len(columns), np.float32)
-        matrix = sparse.csr_matrix((ones, columns, starts), shape=shape)
+        return Ragged(np.array(columns, np.int64), np.array(starts, np.int64))
+
+    def _weigh(self, texts: Ragged) -> sparse.csr_matrix:
+        """Saturated counts times rarity, each row of length 1: (texts, terms)."""
+        from scipy import sparse  # as above
+
+        shape = (len(texts), len(self._terms))
+        ones = np.ones(len(texts.values), np.float32)
+        matrix = sparse.csr_matrix((ones, texts.values, texts.offsets), shape=shape)
         matrix.sum_duplicates()
         matrix.data = matrix.data / (matrix.data + _SATURATION) * self._rarity[matrix.indices]
         length = np.sqrt(matrix.multiply(matrix).sum(1))

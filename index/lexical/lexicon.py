@@ -7,16 +7,15 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import Ragged, load_mapped
+from index.arrays import Chosen, Ragged, load_mapped, save_blocks
 from index.lexical.analysis import Analyzer, analyzer
-from index.lexical.bm25 import Bm25
-from index.lexical.term_lists import TermLists
+from index.lexical.bm25 import Bm25, Occurrences
+from index.lexical.term_lists import NO_TERMS, NO_WORDS, TermLists
 from index.lexical.words import Term
 from index.spans import kept, merged, touched
 
@@ -30,12 +29,13 @@ _FEW = 3  # papers; what so many say is not common yet, in however small a corpu
 _VOCABULARY = "vocabulary.json"
 _PAPERS = "papers"
 _PASSAGES = "passages"
-_TERMS = "terms.npy"  # (all terms of all passages, 3): term, start, length
-_TERM_OFFSETS = "terms.offsets.npy"
-_TITLE_TERMS = "titles.npy"  # (all terms of all titles, 1)
-_TITLE_OFFSETS = "titles.offsets.npy"
-_NAME_TERMS = "names.npy"  # (all terms of all names, 1)
-_NAME_OFFSETS = "names.offsets.npy"
+# The items of all rows, and where each row begins.
+_PASSAGE_FILES = ("terms.npy", "terms.offsets.npy")  # (terms, 3): term, start, length
+_TITLE_FILES = ("titles.npy", "titles.offsets.npy")  # (terms, 1)
+_NAME_FILES = ("names.npy", "names.offsets.npy")  # (terms, 1)
+_AT_ONCE = 2**21  # occurrences that are counted at once
+
+Lists = Ragged | Chosen
 
 
 class Lexicon:
@@ -62,46 +62,58 @@ class Lexicon:
     @staticmethod
     def write(
         folder: Path,
-        titles: TermLists,
-        names: TermLists,
-        passages: TermLists,
+        vocabulary: Sequence[str],
+        titles: Lists,
+        names: Lists,
+        passages: Lists,
         owners: Ints,
+        space: Path | None = None,
     ) -> list[str]:
-        """Build and write what `open` reads.
+        """Build and write what `open` reads, block by block.
 
         Args:
             folder: An empty folder.
-            titles: For each paper, the terms of its title.
-            names: For each paper, other terms that find it, such as its number.
-            passages: For each passage, its terms and where they stand.
-            owners: (passages,) the row of its paper; a paper is matched as its title, its
-                names and all its passages.
+            vocabulary: The term of each number; there may be more than are used.
+            titles: For each paper, the terms of its title: (terms, 1).
+            names: For each paper, other terms that find it, such as its number: (terms, 1).
+            passages: For each passage, its terms and where they stand: (terms, 3).
+            owners: (passages,) the row of its paper, ascending; a paper is matched as its title,
+                its names and all its passages.
+            space: A folder for what is large and in the way; `None` keeps it in memory.
 
         Returns:
-            The vocabulary.
+            The vocabulary that is used.
         """
-        vocabulary = sorted(titles.used() | names.used() | passages.used())
-        numbers = {term: number for number, term in enumerate(vocabulary)}
-        titles, names, passages = (lists.renumbered(numbers) for lists in (titles, names, passages))
-        papers = np.arange(len(titles))
-        text = json.dumps(vocabulary, ensure_ascii=False, separators=(",", ":"))
+        used = np.zeros(len(vocabulary), np.bool_)
+        for lists in (titles, names, passages):
+            for block in lists.blocks():
+                used[block.values[:, 0]] = True
+        found = sorted(np.flatnonzero(used).tolist(), key=vocabulary.__getitem__)
+        table = np.zeros(len(vocabulary), np.int32)
+        table[found] = np.arange(len(found))
+        kept = [vocabulary[number] for number in found]
+        text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
         (folder / _VOCABULARY).write_text(text, encoding="utf-8")
-        rows = np.arange(len(passages))
-        found = _occurrences((rows, passages))
-        Bm25.count_up(*found, len(passages), len(vocabulary)).write(folder / _PASSAGES)
-        found = _occurrences((papers, titles), (papers, names), (owners, passages))
-        Bm25.count_up(*found, len(titles), len(vocabulary)).write(folder / _PAPERS)
-        arrays: dict[str, npt.NDArray[Any]] = {
-            _TERMS: passages.lists.values,
-            _TERM_OFFSETS: passages.lists.offsets,
-            _TITLE_TERMS: titles.lists.values,
-            _TITLE_OFFSETS: titles.lists.offsets,
-            _NAME_TERMS: names.lists.values,
-            _NAME_OFFSETS: names.lists.offsets,
+        written = {
+            files: _write_lists(folder, files, lists, like, table)
+            for files, lists, like in (
+                (_PASSAGE_FILES, passages, NO_TERMS),
+                (_TITLE_FILES, titles, NO_WORDS),
+                (_NAME_FILES, names, NO_WORDS),
+            )
         }
-        for name, array in arrays.items():
-            np.save(folder / name, array, allow_pickle=False)
-        return vocabulary
+        passage_lists = written[_PASSAGE_FILES]
+        counted = _occurrences(len(passage_lists), (None, passage_lists))
+        Bm25.count_up(counted, len(passage_lists), len(kept), space).write(folder / _PASSAGES)
+        title_lists = written[_TITLE_FILES]
+        counted = _occurrences(
+            len(title_lists),
+            (None, title_lists),
+            (None, written[_NAME_FILES]),
+            (owners, passage_lists),
+        )
+        Bm25.count_up(counted, len(title_lists), len(kept), space).write(folder / _PAPERS)
+        return kept
 
     @classmethod
     def open(cls, folder: Path) -> Lexicon:
@@ -109,11 +121,7 @@ class Lexicon:
         vocabulary = msgspec.json.decode((folder / _VOCABULARY).read_bytes(), type=list[str])
         passages, titles, names = (
             TermLists(vocabulary, Ragged(*(load_mapped(folder / name) for name in files)))
-            for files in (
-                (_TERMS, _TERM_OFFSETS),
-                (_TITLE_TERMS, _TITLE_OFFSETS),
-                (_NAME_TERMS, _NAME_OFFSETS),
-            )
+            for files in (_PASSAGE_FILES, _TITLE_FILES, _NAME_FILES)
         )
         papers, passage_scores = Bm25.open(folder / _PAPERS), Bm25.open(folder / _PASSAGES)
         return cls(papers, passage_scores, passages, titles, names)
@@ -122,13 +130,13 @@ class Lexicon:
         """The same, but that a paper is matched as its passages alone.
 
         Args:
-            owners: (passages,) the row of each one's paper.
+            owners: (passages,) the row of each one's paper, ascending.
             papers: How many papers there are.
         """
-        found = _occurrences((owners, self.passage_lists))
+        found = _occurrences(papers, (owners, self.passage_lists.lists))
         none = Ragged(np.zeros((0, 1), np.int32), np.zeros(papers + 1, np.int64))
         return Lexicon(
-            Bm25.count_up(*found, papers, len(self._vocabulary)),
+            Bm25.count_up(found, papers, len(self._vocabulary)),
             self._passages,
             self.passage_lists,
             TermLists(self._vocabulary, none),
@@ -232,8 +240,65 @@ class Lexicon:
             yield Term(self._vocabulary[number], start, start + length)
 
 
-def _occurrences(*parts: tuple[Ints, TermLists]) -> tuple[Ints, Ints]:
-    """Every occurrence of a term in lists of terms, each list with its owner: owners, numbers."""
-    owners = [np.repeat(own, lists.lists.lengths) for own, lists in parts]
-    numbers = [lists.numbers for _, lists in parts]
-    return np.concatenate(owners).astype(np.int64), np.concatenate(numbers).astype(np.int64)
+def _write_lists(
+    folder: Path,
+    files: tuple[str, str],
+    lists: Lists,
+    like: npt.NDArray[np.int32],
+    table: npt.NDArray[np.int32],
+) -> Ragged:
+    """Write lists of terms by other numbers.
+
+    Args:
+        folder: Where the files are.
+        files: For the terms, and for where each list begins.
+        lists: The lists.
+        like: A list without terms, for their shape and type.
+        table: (vocabulary,) the number of each term in the files.
+
+    Returns:
+        What was written, memory-mapped.
+    """
+
+    def renumbered() -> Iterator[npt.NDArray[np.int32]]:
+        for block in lists.blocks():
+            values = block.values.astype(np.int32)  # a copy
+            values[:, 0] = table[values[:, 0]]
+            yield values
+
+    np.save(folder / files[1], lists.offsets, allow_pickle=False)
+    save_blocks(folder / files[0], like, int(lists.offsets[-1]), renumbered())
+    return Ragged(*(load_mapped(folder / file) for file in files))
+
+
+def _occurrences(documents: int, *parts: tuple[Ints | None, Ragged]) -> Iterator[Occurrences]:
+    """Every occurrence of a term in lists of terms, some documents at a time.
+
+    Args:
+        documents: How many there are.
+        parts: Lists, and the document that each of them belongs to, ascending; `None` where
+            there is one list a document.
+    """
+    firsts = [
+        lists.offsets
+        if own is None
+        else lists.offsets[np.searchsorted(own, np.arange(documents + 1))]
+        for own, lists in parts
+    ]
+    ends = sum(first - first[0] for first in firsts)  # of all that the documents before have
+    begin = 0
+    while begin < documents:
+        most = int(ends[begin]) + _AT_ONCE
+        end = max(begin + 1, int(np.searchsorted(ends, most, side="right")) - 1)
+        sizes = [np.diff(first[begin : end + 1]) for first in firsts]
+        rows = np.arange(begin, end, dtype=np.int64)
+        yield Occurrences(
+            np.concatenate([np.repeat(rows, size) for size in sizes]),
+            np.concatenate(
+                [
+                    lists.values[first[begin] : first[end], 0].astype(np.int64)
+                    for first, (_, lists) in zip(firsts, parts, strict=True)
+                ]
+            ),
+        )
+        begin = end

@@ -12,6 +12,45 @@ import numpy.typing as npt
 from index.arrays import Ragged
 from index.lexical.words import Term
 
+NO_TERMS = np.zeros((0, 3), np.int32)
+NO_WORDS = np.zeros((0, 1), np.int32)
+
+
+class Vocabulary:
+    """Terms and their numbers, in the order in which they came.
+
+    Attributes:
+        numbers: By term.
+        terms: By number.
+    """
+
+    def __init__(self, terms: Iterable[str] = ()) -> None:
+        self.terms = list(terms)
+        self.numbers = {term: number for number, term in enumerate(self.terms)}
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def number(self, term: str) -> int:
+        """The number of a term; the next one if it is new."""
+        number = self.numbers.setdefault(term, len(self.terms))
+        if number == len(self.terms):
+            self.terms.append(term)
+        return number
+
+    def lists(self, texts: Sequence[Sequence[Term]]) -> Ragged:
+        """Terms with their places, as `TermLists.lists` has them: (terms, 3) of each text."""
+        rows = [
+            (self.number(term.text), term.start, term.end - term.start)
+            for terms in texts
+            for term in terms
+        ]
+        return _ragged(rows, NO_TERMS, texts)
+
+    def word_lists(self, texts: Sequence[Sequence[str]]) -> Ragged:
+        """Terms alone: (terms, 1) of each text."""
+        return _ragged([self.number(word) for words in texts for word in words], NO_WORDS, texts)
+
 
 @dataclass(frozen=True, slots=True)
 class TermLists:
@@ -29,20 +68,16 @@ class TermLists:
     @classmethod
     def of(cls, texts: Sequence[Sequence[Term]]) -> Self:
         """Of terms with their places."""
-        numbers: dict[str, int] = {}
-        rows = [
-            (numbers.setdefault(term.text, len(numbers)), term.start, term.end - term.start)
-            for terms in texts
-            for term in terms
-        ]
-        return cls(list(numbers), _ragged(rows, 3, texts))
+        vocabulary = Vocabulary()
+        lists = vocabulary.lists(texts)
+        return cls(vocabulary.terms, lists)
 
     @classmethod
     def of_words(cls, texts: Sequence[Sequence[str]]) -> Self:
         """Of terms alone."""
-        numbers: dict[str, int] = {}
-        rows = [(numbers.setdefault(word, len(numbers)),) for words in texts for word in words]
-        return cls(list(numbers), _ragged(rows, 1, texts))
+        vocabulary = Vocabulary()
+        lists = vocabulary.word_lists(texts)
+        return cls(vocabulary.terms, lists)
 
     def __len__(self) -> int:
         return len(self.lists)
@@ -57,32 +92,15 @@ class TermLists:
         """The terms of one text."""
         return [self.vocabulary[number] for number in self.lists.row(text)[:, 0].tolist()]
 
-    def used(self) -> set[str]:
-        """The different terms that the lists have."""
-        return {self.vocabulary[number] for number in np.unique(self.numbers).tolist()}
-
     def take(self, texts: npt.NDArray[np.int64]) -> Self:
         """The lists of some texts, in the order in which they are named."""
         return replace(self, lists=self.lists.take(texts))
 
-    def joined(self, other: TermLists) -> Self:
-        """These lists and then the others."""
-        numbers = {word: number for number, word in enumerate(self.vocabulary)}
-        for word in other.vocabulary:
-            numbers.setdefault(word, len(numbers))
-        own = self.lists.joined(other.renumbered(numbers).lists)
-        return type(self)(list(numbers), own)
-
-    def renumbered(self, numbers: dict[str, int]) -> Self:
-        """The same lists by the numbers of another vocabulary, which has all that they use."""
-        table = np.array([numbers.get(word, -1) for word in self.vocabulary], np.int32)
-        values = self.lists.values.copy()
-        values[:, 0] = table[self.numbers] if len(values) else 0
-        return type(self)(list(numbers), Ragged(values, self.lists.offsets))
-
 
 def _ragged(
-    rows: Sequence[tuple[int, ...]], width: int, texts: Iterable[Sequence[object]]
+    rows: Sequence[tuple[int, ...]] | Sequence[int],
+    like: npt.NDArray[np.int32],
+    texts: Iterable[Sequence[object]],
 ) -> Ragged:
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    return Ragged(np.array(rows, np.int32).reshape(-1, width), offsets)
+    return Ragged(np.array(rows, np.int32).reshape(-1, like.shape[1]), offsets)

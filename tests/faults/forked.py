@@ -50,7 +50,7 @@ def prepare() -> None:
     use_quick_encoder(patch)
     analyzer = Analyzer(_Alone())
     analyzer.analyze("준비한다.")
-    patch.setattr("index.content.Analyzer", lambda: analyzer)
+    patch.setattr("index.analysing.Analyzer", lambda: analyzer)
     patch.setattr("index.lexical.lexicon.analyzer", lambda: analyzer)
 
 

@@ -285,6 +285,15 @@ class TestAdapt:
         assert found.after == pytest.approx(reciprocal_rank(pairs, found.map), abs=1e-6)
         assert found.after > found.before + 0.05
 
+    def test_it_is_validated_in_parts_as_at_once(
+        self, adapted: Adapted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for cosines in (1, 7 * 2 * PAPERS):  # one paper at a time, seven
+            monkeypatch.setattr("index.adapt._COSINES", cosines)
+            found = adapt(corpus(), ENOUGH)
+            assert found.before == pytest.approx(adapted.before, abs=1e-9)
+            assert found.after == pytest.approx(adapted.after, abs=1e-9)
+
     def test_what_was_turned_away_counts_less_after_it(self, adapted: Adapted) -> None:
         assert adapted.map is not None
         kept, turned = np.split(adapted.map.matrix, 2)

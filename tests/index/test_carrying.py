@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from index.arrays import Ragged
 from index.build import build
-from index.content import Content, Cut, Title
+from index.content import Content
+from index.encoding import Encoded
 from index.errors import EncoderError
 from index.lexical import latent
 from index.snapshot import Snapshot
@@ -140,25 +142,58 @@ def test_terms_stand_where_they_are_in_their_passage(
     assert found == names
 
 
+def test_a_build_that_keeps_little_in_memory_gives_the_same_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digests: Path
+) -> None:
+    """It keeps papers and large arrays in files, and works in small blocks."""
+
+    def versions(data: Path) -> list[str]:
+        """Of new papers, and on top of it of some that are new, changed or missing."""
+        for number in PAPERS:
+            _write(digests, number)
+        store = Store(data)
+        first = build([digests], store)
+        _write(digests, 2, text="말을 글로 옮긴다", author="Grace Hopper")
+        _write(digests, 9, title="Speech Again")
+        (digests / "2024-05-04.md").unlink()
+        second = build([digests], store)
+        assert second.report.encoded == 3
+        assert not build([digests], store).new
+        (digests / "2024-05-09.md").unlink()
+        return [first.version, second.version]  # hashes of all files
+
+    usual = versions(tmp_path / "usual")
+    monkeypatch.setattr("index.columns.IN_MEMORY", 100)
+    for module in ("arrays", "content"):
+        monkeypatch.setattr(f"index.{module}.BLOCK", 3)
+    for module in ("content", "latent_papers"):
+        monkeypatch.setattr(f"index.{module}._AT_ONCE", 3)
+    for module in ("records", "snapshot"):
+        monkeypatch.setattr(f"index.{module}.MANY", 1)
+    monkeypatch.setattr("index.lexical.lexicon._AT_ONCE", 20)
+    assert versions(tmp_path / "large") == usual
+
+
 class TestMissing:
     """An encoder that left something out."""
 
     @pytest.fixture
     def content(self) -> Content:
+        """Three passages and two titles, of which the last of each was not encoded."""
         content = Content()
-        content.cuts = [Cut((0, 2), [(0, 2)], []) for _ in range(3)]
-        content.new_titles = [Title([]), Title([])]
-        known: list[Cut | Title] = [*content.cuts[:2], content.new_titles[0]]
-        for one in known:
-            one.vector = np.ones(4, np.float32)
-            one.tokens = np.zeros((1, 3), np.uint16)
+        new = content.new
+        new.spans.extend([[0, 2]] * 3)
+        new.title_places.extend([0, 1])
+        new.expect(4)
+        vectors, tokens = np.ones((3, 4), np.float32), np.zeros((3, 3), np.uint16)
+        new.keep(Encoded(np.array([1, 0, 3]), vectors, Ragged(tokens, np.arange(4))))
         return content
 
     def test_a_passage_or_a_title_without_a_vector_is_an_error(self, content: Content) -> None:
-        assert content.passages(np.array([1, 0, 1]), 4).vectors.shape == (3, 4)
+        assert content.vectors(np.array([1, 0, 1]), 4).shape == (3, 4)
         assert content.title_vectors(np.array([0]), 4).shape == (1, 4)
         with pytest.raises(EncoderError, match="given no vector"):
-            content.passages(np.array([0, 2]), 4)
+            content.vectors(np.array([0, 2]), 4)
         with pytest.raises(EncoderError, match="given no vector"):
             content.title_vectors(np.array([0, 1]), 4)
 
@@ -167,6 +202,6 @@ class TestMissing:
             content.tokens(np.array([0, 1]), np.array([0]))
 
     def test_vectors_that_are_not_finite_are_an_error(self, content: Content) -> None:
-        content.cuts[1].vector = np.array([0, 1, np.inf, 0], np.float32)
+        content.new.vectors[1] = [0, 1, np.inf, 0]
         with pytest.raises(EncoderError, match="not finite"):
-            content.passages(np.array([0, 1]), 4)
+            content.vectors(np.array([0, 1]), 4)

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.records import Records
+import index
+from index import records as module
+from index.digests import read_digests
+from index.records import Records, StoredPapers, same_papers, store_papers
 
 
 def written(folder: Path, records: list[bytes]) -> Records:
@@ -66,3 +69,28 @@ def test_opening_reads_no_record(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert last == bytes([29]) * size
     assert peak < 2 * size
+
+
+def test_papers_on_disk_are_the_same_papers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    papers = read_digests([Path(index.__file__).parent / "samples"]).papers
+    assert store_papers(papers, tmp_path) is papers
+    monkeypatch.setattr(module, "MANY", len(papers))
+    stored = store_papers(papers, tmp_path)
+    assert isinstance(stored, StoredPapers)
+    assert not list(tmp_path.iterdir())
+    assert list(stored) == list(papers)
+    assert stored[-1] == papers[-1]
+    assert stored[2:9:3] == list(papers[2:9:3])
+    assert same_papers(stored, papers)
+    assert not same_papers(stored, papers[1:])
+    assert not same_papers(stored, [*papers[1:], papers[0]])
+    for row in (len(papers), -len(papers) - 1):
+        with pytest.raises(IndexError):
+            stored[row]
+
+
+def test_no_papers_can_be_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "MANY", 0)
+    assert list(store_papers([], tmp_path)) == []

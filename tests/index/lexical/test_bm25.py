@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy.typing as npt
 import pytest
 import tantivy
 
-from index.lexical import TermLists
-from index.lexical.bm25 import K1, B, Bm25
-from index.lexical.lexicon import _occurrences
+from index import columns
+from index.lexical import TermLists, lexicon
+from index.lexical import bm25 as bm25_module
+from index.lexical.bm25 import K1, B, Bm25, Occurrences
 
 Documents = list[list[int]]
 
@@ -87,25 +89,75 @@ def test_more_pairs_of_terms_and_documents_than_32_bits_count_are_told_apart() -
     documents, terms = 70_000, 50_000
     at = [(documents - 1, terms - 1), (documents - 1, terms - 1), (0, terms - 1), (5, 0)]
     owners, numbers = np.array(at, np.int64).T
-    bm25 = Bm25.count_up(owners, numbers, documents, terms)
+    bm25 = Bm25.count_up([Occurrences(owners, numbers)], documents, terms)
     assert [bm25.frequency(term) for term in (0, 1, terms - 1)] == [1, 0, 2]
     scores = bm25.scores([terms - 1])
     assert np.flatnonzero(scores).tolist() == [0, documents - 1]
     assert np.flatnonzero(bm25.scores([0])).tolist() == [5]
 
 
-def test_occurrences_are_counted_with_64_bits() -> None:
-    lists = TermLists.of_words([["가", "나"], ["나"]])
-    found = _occurrences((np.array([3, 4]), lists), (np.array([0, 1]), lists))
-    assert [one.dtype for one in found] == [np.int64, np.int64]
-    assert list(zip(*(one.tolist() for one in found), strict=True)) == [
-        (3, 0),
-        (3, 1),
-        (4, 1),
-        (0, 0),
-        (0, 1),
-        (1, 1),
-    ]
+def test_occurrences_are_those_of_some_documents_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that belong to documents by the way, beside one list a document."""
+    lists = TermLists.of_words([["가", "나"], [], ["나"], ["다", "라"]]).lists
+    names = TermLists.of_words([["가"], ["나", "가"], [], [], ["나"]]).lists
+    owners = np.array([0, 1, 1, 3])
+    wanted = [(0, 0), (0, 1), (1, 1), (3, 2), (3, 3), (0, 0), (1, 1), (1, 0), (4, 1)]
+    for most in (1, 3, 100):
+        monkeypatch.setattr(lexicon, "_AT_ONCE", most)
+        blocks = list(lexicon._occurrences(5, (owners, lists), (None, names)))
+        assert (len(blocks) > 1) == (most < 100)
+        found = []
+        for block in blocks:
+            assert [part.dtype for part in block] == [np.int64, np.int64]
+            found += list(zip(block.owners.tolist(), block.numbers.tolist(), strict=True))
+        for own, other in pairwise(
+            [block for block in blocks if len(block.owners)]
+        ):  # a document is in one block, and in their order
+            assert own.owners.max() < other.owners.min()
+        assert sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize("in_memory", [0, 2**25])
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_score_as_all_at_once_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int, in_memory: int
+) -> None:
+    """Also where all lies in files."""
+    monkeypatch.setattr(columns, "IN_MEMORY", in_memory)
+    documents = random_documents(seed)
+    blocks, begin = [], 0
+    while begin < len(documents):
+        some = documents[begin : begin + 1 + seed]
+        owners = [begin + at for at, own in enumerate(some) for _ in own]
+        numbers = [term for own in some for term in own]
+        blocks.append(Occurrences(np.array(owners, np.int64), np.array(numbers, np.int64)))
+        begin += len(some)
+    Bm25.build(documents, 30).write(tmp_path / "whole")
+    Bm25.count_up(blocks, len(documents), 30, tmp_path).write(tmp_path / "blocks")
+    whole, parts = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("whole", "blocks")
+    )
+    assert len(whole) > 3
+    assert whole == parts
+
+
+def test_more_postings_than_32_bits_count_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    documents, query = random_documents(1), random_query(1)
+    usual = Bm25.build(documents, 30)
+    usual.write(tmp_path / "usual")
+    monkeypatch.setattr(bm25_module, "_MOST_IN_32_BITS", 3)
+    Bm25.build(documents, 30).write(tmp_path / "many")
+    file = "indptr.csc.index.npy"
+    assert np.load(tmp_path / "usual" / file).dtype == np.int32
+    assert np.load(tmp_path / "many" / file).dtype == np.int64
+    many = Bm25.open(tmp_path / "many")
+    np.testing.assert_array_equal(many.scores(query), usual.scores(query))
+    terms, weights = np.arange(5), np.ones(5, np.float32)
+    np.testing.assert_array_equal(many.weighted(terms, weights), usual.weighted(terms, weights))
+    assert [many.frequency(term) for term in range(30)] == usual.frequencies.tolist()
 
 
 def test_scores_belong_to_the_caller(tmp_path: Path) -> None:

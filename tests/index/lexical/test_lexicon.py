@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.arrays import Ragged
-from index.lexical import Lexicon, Term, TermLists, analyzer
+from index.lexical import Lexicon, Term, Vocabulary, analyzer
 from index.lexical.bm25 import K1, B
 from index.spans import tuples
 
@@ -35,11 +35,13 @@ def write(
     passages: Sequence[Sequence[Term]],
     owners: Sequence[int],
 ) -> list[str]:
+    vocabulary = Vocabulary()
     return Lexicon.write(
         folder,
-        TermLists.of_words(titles),
-        TermLists.of_words(names),
-        TermLists.of(passages),
+        vocabulary.terms,
+        vocabulary.word_lists(titles),
+        vocabulary.word_lists(names),
+        vocabulary.lists(passages),
         np.array(owners, np.int64),
     )
 

@@ -58,15 +58,15 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Texts:
 def analysed(papers: Sequence[Paper]) -> Texts:
     content = Content()
     content.analyze(papers, Silent())
-    rows = [row for paper in papers for row in content.rows_of(paper)]
+    rows = np.array([row for paper in papers for row in content.rows_of(paper)])
     table = [
-        (number, section, 0, *content.cuts[row].span)
+        (number, section, 0, *content.spans(np.array([row]))[0])
         for number, paper in enumerate(papers)
         for section, one in enumerate(paper.sections)
-        for row in content.sections[one.text]
+        for row in content.section_rows(one.text)
     ]
-    terms = TermLists.of([content.cuts[row].terms for row in rows])
-    return Texts(papers, terms, np.array(table, np.int32))
+    (terms,) = content.passage_lists(rows).blocks()
+    return Texts(papers, TermLists(content.vocabulary.terms, terms), np.array(table, np.int32))
 
 
 @pytest.fixture(scope="module")
