@@ -51,7 +51,7 @@ class FaissIndex:
 
     def __init__(
         self, vectors: Floats, facts: IndexFacts | None = None, folder: Path | None = None
-    ):
+    ) -> None:
         """Take vectors, and where there are lists the folder that they were written to."""
         self._vectors = vectors
         self.facts = facts or IndexFacts()

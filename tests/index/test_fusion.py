@@ -21,8 +21,8 @@ from index.fusion import (
     choose_candidates,
     first_stage,
     rank,
-    top_rows,
 )
+from index.greatest import top_rows
 from index.scoring import (
     Allowed,
     Candidates,
