@@ -17,7 +17,7 @@ from index.arrays import load_mapped
 from index.settings import VectorSettings
 from index.threads import cpu_count
 from index.vectors.base import Floats, Mask, Neighbours, Rows
-from index.vectors.lists import Assigned, Lists, Quantiser, blocks
+from index.vectors.lists import Assigned, Lists, Quantiser, blocks, width_of
 from index.vectors.recall import QUERIES, TEN, Tuned, sample_of, tune
 from index.vectors.sizing import IndexFacts, Kind, choose, lists_for
 
@@ -62,8 +62,8 @@ class FaissIndex:
         if folder is None:
             raise ValueError(f"an index of the kind {self.facts.kind} has files")
         self._lists = Lists.open(folder, self.facts.kind)
-        shape = (len(self._lists), self._lists.quantiser.dimension)
-        if shape != vectors.shape:  # FAISS would read past their end
+        shape = (len(self._lists), self._lists.quantiser.width)
+        if shape != (len(vectors), width_of(vectors.shape[1])):  # FAISS would read past their end
             raise ValueError(f"lists of {shape} vectors for {vectors.shape}")
         count = len(self._lists.quantiser.centroids)
         if self.facts.lists != count or not 0 < self.facts.probes <= count:
