@@ -263,8 +263,8 @@ class Searcher:
         """The legs' scores of some passages, fused: (rows,)."""
         scores = np.zeros(len(rows), np.float32)
         if terms := (*query.terms, *query.translations):
-            lexical = self.snapshot.lexicon.score_passages(terms)
-            scores += self.weights.lexical * Moments.of(lexical).standardise(lexical[rows])
+            own, others = self.snapshot.lexicon.score_some_passages(terms, rows)
+            scores += self.weights.lexical * Moments.of(others).standardise(own)
         if query.vector is not None and query.moments is not None:
             cosines = self.snapshot.vectors.vectors[rows] @ query.vector
             scores += self.weights.dense * query.moments.standardise(cosines)

@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 NAMES_KEPT = 4096
+_MANY = 100_000  # passages, of which no query needs the scores of all
 _COMMON = 0.3  # of all papers
 _FEW = 3  # papers; what so many say is not common yet, in however small a corpus
 
@@ -168,6 +169,24 @@ class Lexicon:
     def score_passages(self, terms: Sequence[int]) -> Floats:
         """BM25 of every passage: (passages,)."""
         return self._passages.scores(terms)
+
+    def score_some_passages(self, terms: Sequence[int], passages: Ints) -> tuple[Floats, Floats]:
+        """BM25 of some passages, and of a sample of all to compare with, or of all.
+
+        The same as `score_passages` has for each; of a million passages it takes a tenth of the
+        time.
+
+        Args:
+            terms: By their numbers.
+            passages: Their rows.
+
+        Returns:
+            (passages,) and (any,).
+        """
+        if self._passages.count <= _MANY:
+            scores = self._passages.scores(terms)
+            return scores[passages], scores
+        return self._passages.scores_of(terms, passages), self._passages.sample(terms)
 
     def weigh_papers(self, terms: Ints, weights: Floats) -> Floats:
         """BM25 of every paper, (papers,), where each term, given once, has a weight: (terms,)."""

@@ -235,3 +235,40 @@ def test_weighted_terms_are_a_weighted_sum(seed: int) -> None:
     np.testing.assert_allclose(bm25.weighted(terms, weights), wanted, rtol=1e-5, atol=1e-6)
     none = bm25.weighted(np.zeros(0, np.int64), np.zeros(0, np.float32))
     assert none.tolist() == [0] * len(documents)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_some_documents_score_as_among_all_to_the_bit(seed: int) -> None:
+    documents, query = random_documents(seed), random_query(seed)
+    bm25 = Bm25.build(documents, 31)
+    rows = np.random.default_rng(seed).permutation(len(documents))[:20]
+    found = bm25.scores_of([*query, query[0], 30], rows)
+    assert found.tolist() == bm25.scores([*query, query[0], 30])[rows].tolist()
+    assert bm25.scores_of(query, rows[:0]).tolist() == []
+    assert bm25.scores_of([], rows).tolist() == [0] * 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sample_is_runs_of_documents_that_are_evenly_spread(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents, query = random_documents(seed, count=100), random_query(seed)
+    bm25 = Bm25.build(documents, 30)
+    whole = bm25.scores([*query, query[0]])
+    assert bm25.sample([*query, query[0]]).tolist() == whole.tolist()
+    monkeypatch.setattr(bm25_module, "_WINDOWS", 3)
+    monkeypatch.setattr(bm25_module, "_WIDTH", 10)
+    rows = [*range(10), *range(45, 55), *range(90, 100)]
+    assert bm25.sample([*query, query[0]]).tolist() == whole[rows].tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_postings_are_weighted_as_few_to_the_bit(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bm25 = Bm25.build(random_documents(seed), 30)
+    terms = np.array([0, 1, 4, 17, 29])
+    weights = np.random.default_rng(seed).random(5).astype(np.float32)
+    few = bm25.weighted(terms, weights)
+    monkeypatch.setattr(bm25_module, "_MANY", 0)
+    assert bm25.weighted(terms, weights).tobytes() == few.tobytes()

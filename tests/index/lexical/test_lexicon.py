@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from index.arrays import Ragged
 from index.lexical import Lexicon, Term, Vocabulary, analyzer
+from index.lexical import lexicon as lexicon_module
 from index.lexical.bm25 import K1, B
 from index.spans import tuples
 
@@ -99,6 +100,20 @@ def test_a_paper_is_matched_as_its_title_names_and_passages(
 def test_a_passage_is_matched_as_its_own_terms(lexicon: Lexicon, query: list[str]) -> None:
     scores = lexicon.score_passages(lexicon.numbers(query))
     np.testing.assert_allclose(scores, bm25(PASSAGES, query), rtol=1e-5)
+
+
+@pytest.mark.parametrize("many", [0, 100_000], ids=["among many", "among few"])
+@pytest.mark.parametrize("query", QUERIES, ids=" ".join)
+def test_some_passages_are_matched_as_among_all(
+    lexicon: Lexicon, query: list[str], many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexicon_module, "_MANY", many)
+    numbers = lexicon.numbers(query)
+    rows = np.array([2, 0])
+    own, others = lexicon.score_some_passages(numbers, rows)
+    whole = lexicon.score_passages(numbers)
+    assert own.tolist() == whole[rows].tolist()
+    assert others.tolist() == whole.tolist()
 
 
 def test_a_query_is_analysed_as_the_passages_were(lexicon: Lexicon) -> None:
