@@ -104,8 +104,7 @@ class Recorder:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if isinstance(error, KeyboardInterrupt | SystemExit) or (
-                # Told to stop while it imported an extension module: that fails in its own way.
+            if _is_stop(error) or (
                 error is not None and self._files is not None and self._files.stop.exists()
             ):
                 self.cancelled()
@@ -149,3 +148,16 @@ class Recorder:
                 self._files.save(self._build, durably=durably)
         self._written = time.monotonic()
         self._pause = max(WRITE_SECONDS, (self._written - begun) / _SHARE)
+
+
+def _is_stop(error: BaseException | None) -> bool:
+    """Whether somebody stopped the build.
+
+    While an extension module is imported, that fails in its own way: an `ImportError` whose cause
+    is the interrupt.
+    """
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            return True
+        error = error.__cause__ if isinstance(error, ImportError) else None
+    return False

@@ -15,6 +15,12 @@ from index.leases import is_taken
 from index.progress import Both
 
 
+def interrupted(error: Exception) -> Exception:
+    """An error that came of an interrupt."""
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
 class Clock:
     """Time that passes when it is told to; also by every write, as on a slow disk."""
 
@@ -138,6 +144,12 @@ class TestEnd:
             (SourceError("no papers"), BuildState.FAILED, "no papers"),
             (ValueError("seven"), BuildState.FAILED, "unexpected: ValueError: seven"),
             (KeyboardInterrupt(), BuildState.CANCELLED, None),
+            (interrupted(ImportError("initialization failed")), BuildState.CANCELLED, None),
+            (
+                interrupted(ValueError("seven")),
+                BuildState.FAILED,
+                "unexpected: ValueError: seven",
+            ),
             (SystemExit(143), BuildState.CANCELLED, None),
         ],
     )

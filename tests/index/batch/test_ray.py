@@ -58,7 +58,13 @@ SOON = {
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head that does no work, and a node that does."""
-    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        # Where it writes down the address, and expects a folder to be there.
+        patch.setenv("RAY_TMPDIR", folder)
+        Path(folder, "ray").mkdir()
         head = {**NODE, "num_cpus": 0, "_system_config": SOON, "temp_dir": folder}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
