@@ -17,11 +17,10 @@ from index.arrays import load_mapped
 from index.settings import VectorSettings
 from index.threads import cpu_count
 from index.vectors.base import Floats, Mask, Neighbours, Rows
-from index.vectors.lists import Assigned, Lists, Quantiser, blocks, width_of
+from index.vectors.lists import MANY, Assigned, Lists, Quantiser, blocks, width_of
 from index.vectors.recall import QUERIES, TEN, Tuned, sample_of, tune
 from index.vectors.sizing import IndexFacts, Kind, choose, lists_for
 
-MANY = 16
 _DEEPER = 0.75  # the power of how many are wanted, by which more candidates are compared
 _SPREAD = 16  # times as many rows are looked at as are wanted
 _FEW = 4_000  # rows that may be found; so many are compared sooner than lists are searched

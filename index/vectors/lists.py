@@ -31,7 +31,7 @@ _AT_ONCE = 16  # dimensions
 _CODES = "codes.bin"
 _ID_BYTES = 8
 _QUERY_BITS = 8  # a query's own, against vectors of a bit a dimension
-_MANY = 16  # queries; for fewer, starting threads takes longer than they save
+MANY = 16  # queries; for fewer, starting threads takes longer than they save
 
 Assigned = npt.NDArray[np.int32]
 
@@ -238,7 +238,7 @@ class Lists:
         parameters.nprobe = probes
         if selector is not None:
             parameters.sel = selector
-        faiss.omp_set_num_threads(cpu_count() if len(queries) >= _MANY else 1)
+        faiss.omp_set_num_threads(cpu_count() if len(queries) >= MANY else 1)
         _, rows = self._index.search(turned, k, params=parameters)
         found: Rows = rows
         return found

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from index.arrays import evenly
 from index.vectors.base import Floats
 
 TEN = 10
@@ -90,6 +91,5 @@ def _steps(lists: int) -> list[int]:
 
 def sample_of(vectors: Floats, count: int = QUERIES) -> Floats:
     """Vectors at even distances: (count, dimension) or fewer."""
-    places = np.unique(np.linspace(0, max(len(vectors) - 1, 0), count).astype(np.int64))
-    sample: Floats = np.ascontiguousarray(vectors[places[: len(vectors)]], np.float32)
+    sample: Floats = np.ascontiguousarray(vectors[evenly(len(vectors), count)], np.float32)
     return sample
