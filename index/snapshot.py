@@ -343,6 +343,14 @@ class Snapshot:
         flags = self._flags.get(row)
         return replace(paper, flags=flags) if flags else paper
 
+    def record(self, row: int) -> bytes:
+        """A paper as it is kept: JSON, without flags."""
+        return self._records[row]
+
+    def papers_at(self, rows: npt.NDArray[np.int64]) -> list[Paper]:
+        """Read papers, without flags."""
+        return [self._decoder.decode(self._records[row]) for row in rows.tolist()]
+
     def headings(self, rows: Iterable[int]) -> list[Heading]:
         """Read of papers what a list of them says, which is quicker than reading them."""
         decoder = msgspec.json.Decoder(Heading)

@@ -173,6 +173,24 @@ class Lexicon:
         """BM25 of every paper, (papers,), where each term, given once, has a weight: (terms,)."""
         return self._papers.weighted(terms, weights)
 
+    def paper_weights(self, papers: Ints, terms: Ints) -> Floats:
+        """What terms count in papers that have them: (pairs,) of both."""
+        return self._papers.weights_of(papers, terms)
+
+    def passage_weights(self, passages: Ints, terms: Ints) -> Floats:
+        """The same for passages."""
+        return self._passages.weights_of(passages, terms)
+
+    @property
+    def among_papers(self) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """How many papers have each term, and what it counts in all of them: (vocabulary,) both."""
+        return self._papers.frequencies, self._papers.sums
+
+    @property
+    def among_passages(self) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """The same among passages."""
+        return self._passages.frequencies, self._passages.sums
+
     @cached_property
     def telling(self) -> Floats:
         """The rarity of each term that tells papers apart, and 0 for all others: (vocabulary,).
