@@ -14,7 +14,6 @@ from index.arrays import Ragged
 from index.errors import SettingsError
 from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
-from index.moments import Moments
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Mask, Query, specificity
@@ -263,7 +262,8 @@ class Searcher:
         scores = np.zeros(len(rows), np.float32)
         if terms := (*query.terms, *query.translations):
             lexical = self.snapshot.lexicon.score_passages(terms)
-            scores += self.weights.lexical * Moments.of(lexical).standardise(lexical[rows])
+            moments = self.snapshot.lexicon.passage_moments(lexical)
+            scores += self.weights.lexical * moments.standardise(lexical[rows])
         if query.vector is not None and query.moments is not None:
             cosines = self.snapshot.vectors.vectors[rows] @ query.vector
             scores += self.weights.dense * query.moments.standardise(cosines)
