@@ -16,6 +16,7 @@ Rows = npt.NDArray[np.int64]
 KEY = "row"  # of every table: a whole number that one row has
 MOST_FOUND = 16_384  # rows that one search or one look-up gives, as Milvus has it
 LONGEST_TEXT = 65_535  # bytes of UTF-8
+NAME_BYTES = 1_024  # of a name that rows are filtered by
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +188,8 @@ class Tables(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+def name_of(name: str) -> str:
+    """A name as far as a field takes it."""
+    return name.encode()[:NAME_BYTES].decode(errors="ignore")

@@ -195,16 +195,15 @@ def _lexicon(known: Known, parcels: Sequence[Parcel], scales: Scales) -> Lexicon
             joined([one.terms for one in parcels], np.int32, 3),
             (count for one in parcels for count in one.term_counts),
         ),
-        *(
-            _ragged(joined(lists, np.int32, 1), (len(own) // 4 for own in lists))
-            for lists in (
-                [one.title_terms for one in parcels],
-                [one.name_terms for one in parcels],
-            )
-        ),
+        _words([one.title_terms for one in parcels]),
+        _words([one.name_terms for one in parcels]),
         scales.papers,
         scales.passages,
     )
+
+
+def _words(lists: Sequence[bytes]) -> Ragged:
+    return _ragged(joined(lists, np.int32, 1), (len(own) // 4 for own in lists))
 
 
 def _bm25(facts: TermFacts, terms: Ragged, weights: Sequence[bytes]) -> GatheredBm25:

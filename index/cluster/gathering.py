@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from index.ahead import embedded, near_vector
 from index.cluster.base import MOST_FOUND, Condition, Found, Sparse
+from index.cluster.conditions import papers_with, passages_in
 from index.cluster.gathered import Scales
 from index.cluster.reading import Reader
 from index.cluster.versions import PAPERS, PASSAGES, PLACE_BITS
@@ -26,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _MARGIN = 1.5  # times as many papers are gathered as the late leg looks at
-_FIRST = 5  # of each search, whatever they are worth: some of a leg's numbers are its best's
+_FIRST = 5  # of each search, whatever they are worth
 _NOTHING = Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
@@ -37,15 +38,15 @@ class Asked(NamedTuple):
         weights: Of the legs; one without weight is not asked.
         passages: How many the dense leg finds, and papers each other leg of vectors.
         candidates: How many papers the late leg looks at.
-        conditions: What papers, and passages, have to be that may be found; empty is anything.
-        sections: The same of passages alone: a paper is as good as its best such passage.
+        conditions: What papers and passages have to be that may be found; empty is anything.
+        sections: The names of the sections that are looked in; empty is all.
     """
 
     weights: Weights
     passages: int = 1_000
     candidates: int = 200
     conditions: Sequence[Condition] = ()
-    sections: Sequence[Condition] = ()
+    sections: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -67,6 +68,21 @@ class _Search:
     dense: Found = field(default_factory=lambda: _NOTHING)
     titles: Found = field(default_factory=lambda: _NOTHING)
     latent: Found = field(default_factory=lambda: _NOTHING)
+
+    @property
+    def papers(self) -> Ints:
+        """The rows of all papers that were found, ascending."""
+        return np.unique(np.concatenate(self._of_papers))
+
+    @property
+    def first(self) -> list[int]:
+        """The rows of those that stand first in any search: some of a leg's numbers are theirs."""
+        return [int(row) for rows in self._of_papers for row in rows[:_FIRST]]
+
+    @property
+    def _of_papers(self) -> list[Ints]:
+        own = self.lexical.rows, self.own.rows, self.titles.rows, self.latent.rows
+        return [*own, self.dense.rows >> PLACE_BITS]
 
 
 class Gatherer:
@@ -98,54 +114,71 @@ class Gatherer:
         base, query = self._base, Query(text)
         read_words(base, query)
         vector = embedded(base, text)
-        everything = self._search(query, vector, asked, ())
-        conditions = [*asked.conditions, *asked.sections]
-        allowed = self._search(query, vector, asked, conditions) if conditions else None
+        everything = self._search(query, vector, asked, filtered=False)
+        has_filter = bool(asked.conditions or asked.sections)
+        allowed = self._search(query, vector, asked, filtered=True) if has_filter else None
         found = everything()
         filtered = None if allowed is None else allowed()
-        scales = self._scales(found, filtered, asked)
+        if filtered is not None and asked.sections:
+            found.lexical, found.own = filtered.lexical, filtered.own
+        scales = self._scales(found, filtered)
         share = self._share(query, found.own)
-        rows = set(named)
-        rows.update(self._best(found, found, scales.beyond, share, query, vector, asked))
-        if filtered is not None:
-            rows.update(
-                self._best(filtered, found, scales.beyond_allowed, share, query, vector, asked)
-            )
-        ordered = np.array(sorted(rows), np.int64)
+        rows = self._best(found, filtered, share, query, vector, asked)
+        ordered = np.array(sorted({*rows, *named}), np.int64)
         gathered = self._reader.snapshot(ordered, scales)
         gathered.ahead.know(text, asked.passages, near_vector(gathered, vector, asked.passages))
         return gathered
 
     def _search(
-        self, query: Query, vector: Floats, asked: Asked, conditions: Sequence[Condition]
+        self, query: Query, vector: Floats, asked: Asked, *, filtered: bool
     ) -> Callable[[], _Search]:
-        """Begin the searches; what is given back waits for their end."""
-        lexical = _counted(query.terms, 1.0) + _counted(query.translations, TRANSLATED)
+        """Begin the searches; what is given back waits for their end.
+
+        Args:
+            query: The question.
+            vector: Its embedding.
+            asked: What is looked for.
+            filtered: Whether what is found has to be as `asked` says.
+        """
+        papers = [*asked.conditions, *papers_with(asked.sections)] if filtered else []
+        passages = [*asked.conditions, *passages_in(asked.sections)] if filtered else []
         found: dict[str, Future[Found]] = {}
 
         def begin(name: str, kind: str, field: str, sought: Floats | Sparse, most: int) -> None:
-            table = self._reader.table(kind)
+            table, conditions = self._reader.table(kind), papers if kind == PAPERS else passages
             found[name] = self._threads.submit(
                 self._reader.tables.search, table, field, sought, most, conditions
             )
 
-        weights = asked.weights
-        if weights.lexical or weights.native:
-            most = asked.passages if conditions else MOST_FOUND
-            begin("lexical", PAPERS, "terms", _summed(lexical), most)
-            begin("own", PAPERS, "terms", _summed(_counted(query.terms, 1.0)), 1)
-            if not conditions:
-                plain = _counted([*query.terms, *query.translations], 1.0)
-                begin("passages", PASSAGES, "terms", _summed(plain), MOST_FOUND)
+        weights, own = asked.weights, _summed(query.terms)
+        lexical = bool(weights.lexical or weights.native)
+        if lexical and not filtered:
+            both = _summed([*query.terms, *query.translations])
+            begin("passages", PASSAGES, "terms", both, MOST_FOUND)
+        if lexical and not asked.sections:
+            both = _summed(query.terms, query.translations)
+            begin("lexical", PAPERS, "terms", both, asked.passages if filtered else MOST_FOUND)
+            begin("own", PAPERS, "terms", own, 1)
+        elif lexical and filtered:
+            begin("lexical", PASSAGES, "terms", _summed((), query.translations), MOST_FOUND)
+            begin("own", PASSAGES, "terms", own, MOST_FOUND)
         if weights.dense or weights.title:
             begin("dense", PASSAGES, "vector", vector, asked.passages)
             begin("titles", PAPERS, "title", vector, asked.passages)
         latent = self._base.latent
         if weights.latent and latent is not None:
             begin("latent", PAPERS, "latent", latent.space.vector(query.words), asked.passages)
-        return lambda: _Search(**{name: future.result() for name, future in found.items()})
 
-    def _scales(self, found: _Search, filtered: _Search | None, asked: Asked) -> Scales:
+        def wait() -> _Search:
+            search = _Search(**{name: future.result() for name, future in found.items()})
+            if asked.sections:
+                search.own = _best_passages(search.own)
+                search.lexical = _added(search.own, _best_passages(search.lexical))
+            return search
+
+        return wait
+
+    def _scales(self, found: _Search, filtered: _Search | None) -> Scales:
         facts = self._reader.known.facts
         return Scales(
             _moments(found.lexical, facts.papers.count),
@@ -163,64 +196,81 @@ class Gatherer:
     def _best(
         self,
         found: _Search,
-        everything: _Search,
-        beyond: float | None,
+        filtered: _Search | None,
         share: float,
         query: Query,
         vector: Floats,
         asked: Asked,
-    ) -> list[int]:
+    ) -> set[int]:
         """The rows of the papers that are best by the legs that look at all of them.
 
+        They are scored as `rank` will score them. What no search found has no part in it.
+
         Args:
-            found: By the searches of what may be found.
-            everything: By those of all.
-            beyond: What the cosine of no passage exceeds that was not found.
+            found: By the searches of all.
+            filtered: By those of what may be found; `None` is all.
             share: Of the question's words that the best paper has.
             query: The question.
             vector: Its embedding.
             asked: How papers are gathered.
         """
-        owners = found.dense.rows >> PLACE_BITS
-        rows = np.unique(
-            np.concatenate([found.lexical.rows, owners, found.titles.rows, found.latent.rows])
-        )
+        rows = np.union1d(found.papers, found.papers if filtered is None else filtered.papers)
         if not len(rows):
-            return []
-        known = self._reader.known
+            return set()
+        known, weights = self._reader.known, asked.weights
         lexical = dense = latent = None
-        if len(everything.lexical.rows):
-            scores = _spread(rows, found.lexical, 0.0)
-            moments = _moments(everything.lexical, known.facts.papers.count)
+        # What may be found and is far down in all has not the scores of the whole corpus.
+        every = [found] if filtered is None else [found, filtered]
+        if len(found.lexical.rows):
+            scores = _spread(rows, [one.lexical for one in every], 0.0)
+            moments = _moments(found.lexical, known.facts.papers.count)
             standard = scores if moments is None else moments.standardise(scores)
             lexical = Lexical(standard, share, is_korean(query.text))
-        if beyond is not None:
-            best = np.full(len(rows), beyond, np.float32)
-            np.maximum.at(best, np.searchsorted(rows, owners), found.dense.scores)
-            titles = _cosines(rows, found.titles, known.facts.titles, vector)
-            moments = known.distribution.moments(vector)
-            dense = Dense(moments.standardise(best), titles)
+        if len(found.dense.rows):
+            best = _best_cosines(rows, found.dense)
+            if filtered is not None and len(filtered.dense.rows):
+                own = np.isin(rows, filtered.papers)
+                best[own] = _best_cosines(rows, filtered.dense)[own]
+            titles = _cosines(rows, [one.titles for one in every], known.facts.titles, vector)
+            dense = Dense(known.distribution.moments(vector).standardise(best), titles)
         if self._base.latent is not None and len(found.latent.rows):
             place = self._base.latent.space.vector(query.words)
-            latent = _cosines(rows, found.latent, known.facts.latent, place)
-        total = first_stage(asked.weights, lexical, dense, latent)
-        chosen = rows
-        if total is not None:
-            chosen = rows[top_rows(total, math.ceil(_MARGIN * asked.candidates))]
-        first = (found.lexical.rows, found.own.rows, owners, found.titles.rows, found.latent.rows)
-        return [*chosen.tolist(), *(int(row) for some in first for row in some[:_FIRST])]
+            latent = _cosines(rows, [one.latent for one in every], known.facts.latent, place)
+        total = first_stage(weights, lexical, dense, latent)
+        if total is None:
+            return set(rows.tolist())
+        count = math.ceil(_MARGIN * asked.candidates)
+        chosen = set(rows[top_rows(total, count)].tolist())
+        if filtered is not None:
+            own = np.flatnonzero(np.isin(rows, filtered.papers))
+            chosen.update(rows[own[top_rows(total[own], count)]].tolist())
+        return chosen.union(*(one.first for one in every))
 
 
-def _counted(terms: Sequence[int], weight: float) -> list[tuple[int, float]]:
-    return [(term, weight) for term in terms]
-
-
-def _summed(weights: Sequence[tuple[int, float]]) -> Sparse:
-    """Terms with their weights; one that stands there twice counts twice."""
+def _summed(terms: Sequence[int], translations: Sequence[int] = ()) -> Sparse:
+    """Terms, and translations for less; one that stands there twice counts twice."""
     sums: dict[int, float] = {}
-    for term, weight in weights:
-        sums[term] = sums.get(term, 0.0) + weight
+    for some, weight in ((terms, 1.0), (translations, TRANSLATED)):
+        for term in some:
+            sums[term] = sums.get(term, 0.0) + weight
     return Sparse(np.array(list(sums), np.int64), np.array(list(sums.values()), np.float32))
+
+
+def _best_passages(found: Found) -> Found:
+    """The papers of passages, each as good as its best."""
+    # Best first: where a paper comes for the first time, there is its best.
+    rows, firsts = np.unique(found.rows >> PLACE_BITS, return_index=True)
+    scores = found.scores[firsts]
+    order = np.lexsort((rows, -scores))
+    return Found(rows[order], scores[order])
+
+
+def _added(one: Found, other: Found) -> Found:
+    """The sums of what two searches say of papers."""
+    rows = np.union1d(one.rows, other.rows)
+    scores = _spread(rows, [one], 0.0) + _spread(rows, [other], 0.0)
+    order = np.lexsort((rows, -scores))
+    return Found(rows[order], scores[order])
 
 
 def _last(found: Found) -> float | None:
@@ -237,18 +287,29 @@ def _moments(found: Found, count: int) -> Moments | None:
     return Moments(mean, math.sqrt(variance) if variance > 1e-18 else 1.0)
 
 
-def _spread(rows: Ints, found: Found, others: float) -> Floats:
+def _spread(rows: Ints, found: Sequence[Found], others: float) -> Floats:
     """The scores of rows, and of those that were not found another: (rows,)."""
     scores = np.full(len(rows), others, np.float32)
-    scores[np.searchsorted(rows, found.rows)] = found.scores
+    for some in found:
+        scores[np.searchsorted(rows, some.rows)] = some.scores
     return scores
 
 
+def _best_cosines(rows: Ints, passages: Found) -> Floats:
+    """The best cosine of papers' passages; what was not found has that of the last: (rows,)."""
+    best = np.full(len(rows), passages.scores[-1], np.float32)
+    owners = passages.rows >> PLACE_BITS
+    places = np.minimum(np.searchsorted(rows, owners), len(rows) - 1)
+    there = rows[places] == owners
+    np.maximum.at(best, places[there], passages.scores[there])
+    return best
+
+
 def _cosines(
-    rows: Ints, found: Found, distribution: Distribution | None, vector: Floats
+    rows: Ints, found: Sequence[Found], distribution: Distribution | None, vector: Floats
 ) -> Floats | None:
-    """Cosines of papers, standardised; what was not found has that of the last."""
-    last = _last(found)
+    """Cosines of papers, standardised; what was not found has that of the last of all."""
+    last = _last(found[0])
     if distribution is None or last is None:
         return None
     return distribution.moments(vector).standardise(_spread(rows, found, last))

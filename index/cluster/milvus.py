@@ -211,10 +211,10 @@ class MilvusTables:
 
     def point(self, name: str, table: str) -> None:
         """Let an alias point at a collection: one write moves it."""
-        change = (
-            self._client.create_alias if self.target(name) is None else self._client.alter_alias
-        )
-        self._do(lambda timeout: change(table, name, timeout=timeout))
+        try:
+            self._do(lambda timeout: self._client.alter_alias(table, name, timeout=timeout))
+        except ClusterError:  # there is none yet; asked first, it would not tell of all there are
+            self._do(lambda timeout: self._client.create_alias(table, name, timeout=timeout))
 
     def target(self, name: str) -> str | None:
         """The collection of an alias."""

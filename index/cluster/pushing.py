@@ -15,12 +15,14 @@ from index.arrays import evenly
 from index.cluster.base import (
     KEY,
     LONGEST_TEXT,
+    NAME_BYTES,
     Condition,
     Field,
     FieldKind,
     Sparse,
     Tables,
     Test,
+    name_of,
 )
 from index.cluster.facts import facts_files
 from index.cluster.parcels import BLOCK, Parcel, read_parcels
@@ -40,6 +42,7 @@ from index.cluster.versions import (
     texts_of,
 )
 from index.errors import ClusterError
+from index.forgotten import plain_id
 from index.labels import fold_name
 from index.manifest import LAYOUT, FileFacts
 from index.progress import Progress, Silent
@@ -50,7 +53,6 @@ Ints = npt.NDArray[np.int64]
 NO_DAY, NEVER = 0, 10**7  # of a paper without dates: its last day is before all, its first after
 NO_TERM = 2**31  # a number that no term has
 _MOST_NAMES = 4_096  # of an array, as Milvus has it
-_NAME_BYTES = 1_024
 _COMPARED = 64  # papers that are read back
 # Of a snapshot's folder: what is small, and what a service needs besides papers.
 _FOLDERS = (f"{LAYOUT.learned}/", f"{LAYOUT.projection}/")
@@ -63,12 +65,13 @@ _SINGLE = (
 )
 
 FACT_FIELDS = (
-    Field("id", FieldKind.TEXT, _NAME_BYTES, sought=True),
+    Field("id", FieldKind.TEXT, NAME_BYTES, sought=True),
+    Field("plain_id", FieldKind.TEXT, NAME_BYTES),
     Field("votes", FieldKind.NUMBER, sought=True),
     Field("first_day", FieldKind.NUMBER, sought=True),
     Field("last_day", FieldKind.NUMBER, sought=True),
-    Field("authors", FieldKind.TEXTS, _NAME_BYTES, _MOST_NAMES),
-    Field("flags", FieldKind.TEXTS, _NAME_BYTES, _MOST_NAMES),
+    Field("authors", FieldKind.TEXTS, NAME_BYTES, _MOST_NAMES),
+    Field("flags", FieldKind.TEXTS, NAME_BYTES, _MOST_NAMES),
 )
 
 
@@ -142,8 +145,8 @@ class _Push:
             vectors.append(Field("latent", FieldKind.DENSE, self._snapshot.latent.space.dimension))
         vectors.append(Field("centre", FieldKind.DENSE, dimension))
         terms = Field("terms", FieldKind.SPARSE)
-        sections = Field("sections", FieldKind.TEXTS, _NAME_BYTES, _MOST_NAMES)
-        section = Field("section", FieldKind.TEXT, _NAME_BYTES, sought=True)
+        sections = Field("sections", FieldKind.TEXTS, NAME_BYTES, _MOST_NAMES)
+        section = Field("section", FieldKind.TEXT, NAME_BYTES, sought=True)
         part = Field("part", FieldKind.NUMBER)
         data = Field("data", FieldKind.TEXT, LONGEST_TEXT)
         self._tables.create(self._names[PAPERS], [*FACT_FIELDS, sections, *vectors, terms])
@@ -152,7 +155,7 @@ class _Push:
         paper = Field("paper", FieldKind.NUMBER, sought=True)
         self._tables.create(self._names[PARCELS], [paper, part, data])
         self._tables.create(
-            self._names[FILES], [Field("name", FieldKind.TEXT, _NAME_BYTES), part, data]
+            self._names[FILES], [Field("name", FieldKind.TEXT, NAME_BYTES), part, data]
         )
 
     def _compare(self, seal: Seal) -> None:
@@ -194,7 +197,8 @@ def _fact_columns(parcels: Sequence[Parcel]) -> dict[str, list[Any]]:
     """What papers and passages are filtered by, of each paper."""
     days = [sorted(date.fromisoformat(day).toordinal() for day in one.dates) for one in parcels]
     return {
-        "id": [one.id for one in parcels],
+        "id": [name_of(one.id) for one in parcels],
+        "plain_id": [name_of(plain_id(one.id)) for one in parcels],
         "votes": [one.votes for one in parcels],
         "first_day": [own[0] if own else NEVER for own in days],
         "last_day": [own[-1] if own else NO_DAY for own in days],
@@ -226,7 +230,7 @@ def _passage_columns(parcels: Sequence[Parcel], rows: Ints) -> dict[str, Sequenc
         columns[name] = [
             value for value, count in zip(values, counts, strict=True) for _ in range(count)
         ]
-    columns["section"] = [fold_name(name) for one in parcels for name in one.sections]
+    columns["section"] = [name_of(fold_name(n)) for one in parcels for n in one.sections]
     columns["vector"] = [
         vector
         for one, count in zip(parcels, counts, strict=True)
@@ -276,9 +280,8 @@ def _sparse(numbers: npt.NDArray[Any], values: npt.NDArray[Any]) -> Sparse:
 
 
 def _names(names: Iterable[str]) -> list[str]:
-    """Names that rows are filtered by, as far as a field takes them; a service looks again."""
-    cut = (name.encode()[:_NAME_BYTES].decode(errors="ignore") for name in names)
-    return list(dict.fromkeys(cut))[:_MOST_NAMES]
+    """Names that rows are filtered by, as far as a field takes them."""
+    return list(dict.fromkeys(map(name_of, names)))[:_MOST_NAMES]
 
 
 def _files(snapshot: Snapshot) -> dict[str, bytes]:
