@@ -60,6 +60,7 @@ class Field:
         size: The dimension of a dense vector; the most bytes of a text, and of each of several.
         most: How many texts there may be, at most.
         sought: Whether rows are filtered by it.
+        exact: Whether a dense vector is compared with each; else with those that an index leads to.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Field:
     size: int = 0
     most: int = 0
     sought: bool = False
+    exact: bool = False
 
 
 class Sparse(NamedTuple):
@@ -93,8 +95,8 @@ class Found(NamedTuple):
     scores: Floats
 
 
-class Test(StrEnum):
-    """What a condition asks of a field."""
+class Relation(StrEnum):
+    """What a field is to be to the values of a condition."""
 
     AT_LEAST = ">="
     AT_MOST = "<="
@@ -109,12 +111,12 @@ class Condition(NamedTuple):
 
     Attributes:
         field: Its name.
-        test: What is asked of it.
+        relation: What is asked of it.
         values: The number, or the numbers or texts.
     """
 
     field: str
-    test: Test
+    relation: Relation
     values: Sequence[int] | Sequence[str]
 
 
@@ -143,6 +145,9 @@ class Tables(Protocol):
     def finish(self, table: str) -> None:
         """Make all rows that were added ready to be found, however long it takes."""
 
+    def load(self, table: str) -> None:
+        """Make a table ready to be searched that was finished, if it is not."""
+
     def count(self, table: str) -> int:
         """How many rows there are."""
 
@@ -150,7 +155,7 @@ class Tables(Protocol):
         """The fields of a table, without its key."""
 
     def drop(self, table: str) -> None:
-        """Delete a table."""
+        """Delete a table that no name points at."""
 
     def search(
         self,
@@ -185,6 +190,9 @@ class Tables(Protocol):
 
     def target(self, name: str) -> str | None:
         """The table that a name points at; `None` where there is no such name."""
+
+    def unpoint(self, name: str) -> None:
+        """Let a name point at nothing."""
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import date
 
-from index.cluster.base import Condition, Test, name_of
+from index.cluster.base import Condition, Relation, name_of
 from index.forgotten import Forgotten
 from index.labels import fold_name
 from index.papers import paper_id
@@ -20,48 +20,48 @@ def between(since: date | None, until: date | None) -> list[Condition]:
     """Papers with a day from one to another, both included; `None` is no bound."""
     conditions = []
     if since is not None:
-        conditions.append(Condition("last_day", Test.AT_LEAST, [since.toordinal()]))
+        conditions.append(Condition("last_day", Relation.AT_LEAST, [since.toordinal()]))
     if until is not None:
-        conditions.append(Condition("first_day", Test.AT_MOST, [until.toordinal()]))
+        conditions.append(Condition("first_day", Relation.AT_MOST, [until.toordinal()]))
     return conditions
 
 
 def with_votes(least: int | None) -> list[Condition]:
     """Papers with so many votes."""
-    return [] if least is None else [Condition("votes", Test.AT_LEAST, [max(least, 0)])]
+    return [] if least is None else [Condition("votes", Relation.AT_LEAST, [max(least, 0)])]
 
 
 def by_authors(names: Collection[str]) -> list[Condition]:
     """Papers by any of some people, as they write themselves; none asks for nothing."""
-    return _any("authors", Test.HAS_ANY, map(fold_name, names))
+    return _any("authors", Relation.HAS_ANY, map(fold_name, names))
 
 
 def with_ids(names: Collection[str]) -> list[Condition]:
     """Papers by any of their names; none asks for nothing."""
-    return _any("id", Test.IN, [*names, *filter(None, map(paper_id, names))])
+    return _any("id", Relation.IN, [*names, *filter(None, map(paper_id, names))])
 
 
 def without_flags(flags: Collection[str]) -> list[Condition]:
     """Papers that have none of some flags."""
-    return _any("flags", Test.HAS_NONE, flags)
+    return _any("flags", Relation.HAS_NONE, flags)
 
 
 def passages_in(sections: Collection[str]) -> list[Condition]:
     """Passages of sections with any of some names; none asks for nothing."""
-    return _any("section", Test.IN, map(fold_name, sections))
+    return _any("section", Relation.IN, map(fold_name, sections))
 
 
 def papers_with(sections: Collection[str]) -> list[Condition]:
     """Papers that have a section with any of some names."""
-    return _any("sections", Test.HAS_ANY, map(fold_name, sections))
+    return _any("sections", Relation.HAS_ANY, map(fold_name, sections))
 
 
 def not_forgotten(forgotten: Forgotten) -> list[Condition]:
     """Papers that are not forgotten, whatever their version is."""
-    conditions = _any("plain_id", Test.NOT_IN, sorted(forgotten.papers))
-    return [*conditions, *_any("authors", Test.HAS_NONE, sorted(forgotten.authors))]
+    conditions = _any("plain_id", Relation.NOT_IN, sorted(forgotten.papers))
+    return [*conditions, *_any("authors", Relation.HAS_NONE, sorted(forgotten.authors))]
 
 
-def _any(field: str, test: Test, names: Iterable[str]) -> list[Condition]:
+def _any(field: str, relation: Relation, names: Iterable[str]) -> list[Condition]:
     listed = list(dict.fromkeys(map(name_of, names)))
-    return [Condition(field, test, listed)] if listed else []
+    return [Condition(field, relation, listed)] if listed else []

@@ -21,15 +21,18 @@ from index.cluster.base import (
     FieldKind,
     Floats,
     Found,
+    Relation,
     Sparse,
-    Test,
 )
 from index.errors import ClusterError
 
 _PATIENCE_S = 3_600.0  # for an index over millions of vectors
 _NOT_FOUND = 100
 _NO_ALIAS = 1600
+_GONE = ("fail connecting", "unavailable", "deadline", "timeout", "connection refused")
 _BYTES_AT_ONCE = 4_000_000
+_GRAPH, _GRAPH_PARAMETERS = "HNSW", {"M": 32, "efConstruction": 256}
+_BREADTH, _MOST_BREADTH = 2, 32_768
 _NO_VECTOR = "unused"  # every collection has to have one
 
 # Of an error that is expected it logs a page, and raises it all the same.
@@ -68,6 +71,8 @@ class MilvusTables:
         except Exception as error:
             raise ClusterError(self._told(error)) from None
         self._fields: dict[str, list[Field]] = {}
+        self._created: dict[str, Sequence[Field]] = {}
+        self._kinds: dict[tuple[str, str], str] = {}
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -92,6 +97,7 @@ class MilvusTables:
                 table, schema=schema, consistency_level="Strong", timeout=timeout
             )
         )
+        self._created[table] = fields
         indexes = MilvusClient.prepare_index_params()
         for field in fields:
             if field.sought:
@@ -128,9 +134,13 @@ class MilvusTables:
     def finish(self, table: str) -> None:
         """Write everything out, build the indexes, and load the collection."""
         indexes = MilvusClient.prepare_index_params()
-        for field in self.fields(table):
-            if field.kind is FieldKind.DENSE:
-                indexes.add_index(field.name, index_type="AUTOINDEX", metric_type="IP")
+        for field in self._created.get(table, self.fields(table)):
+            if field.kind is FieldKind.DENSE and field.exact:
+                indexes.add_index(field.name, index_type="FLAT", metric_type="IP")
+            elif field.kind is FieldKind.DENSE:
+                indexes.add_index(
+                    field.name, index_type=_GRAPH, metric_type="IP", params=_GRAPH_PARAMETERS
+                )
             elif field.kind is FieldKind.SPARSE:
                 indexes.add_index(field.name, index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
         if not len(indexes):
@@ -141,6 +151,10 @@ class MilvusTables:
             lambda timeout: self._client.load_collection(table, timeout=timeout),
         ):
             self._do(work, _PATIENCE_S)
+
+    def load(self, table: str) -> None:
+        """Load a collection, if it is not loaded."""
+        self._do(lambda timeout: self._client.load_collection(table, timeout=timeout), _PATIENCE_S)
 
     def count(self, table: str) -> int:
         """How many rows there are."""
@@ -185,7 +199,7 @@ class MilvusTables:
                 filter=_expression(conditions),
                 limit=min(count, MOST_FOUND),
                 output_fields=[KEY],
-                search_params={"metric_type": "IP"},
+                search_params={"metric_type": "IP", "params": self._breadth(table, field, count)},
                 timeout=timeout,
             )
         )
@@ -193,6 +207,17 @@ class MilvusTables:
         scores = np.fromiter((hit["distance"] for hit in hits), np.float32, len(hits))
         order = np.lexsort((rows, -scores))  # of equal ones the first, whatever comes first
         return Found(rows[order], scores[order])
+
+    def _breadth(self, table: str, field: str, count: int) -> dict[str, int]:
+        """How far a search goes in a graph: without this, it ends before it has found enough."""
+        if (table, field) not in self._kinds:
+            told = self._do(
+                lambda timeout: self._client.describe_index(table, field, timeout=timeout)
+            )
+            self._kinds[table, field] = told["index_type"]
+        if self._kinds[table, field] != _GRAPH:
+            return {}
+        return {"ef": min(_BREADTH * count, _MOST_BREADTH)}
 
     def look_up(
         self, table: str, conditions: Sequence[Condition], fields: Sequence[str]
@@ -228,6 +253,10 @@ class MilvusTables:
             raise ClusterError(self._told(error)) from None
         return str(told["collection_name"]) or None
 
+    def unpoint(self, name: str) -> None:
+        """Delete an alias."""
+        self._do(lambda timeout: self._client.drop_alias(name, timeout=timeout))
+
     def _do(self, work: Any, seconds: float | None = None) -> Any:
         try:
             return work(timeout=seconds or self._settings.timeout_s)
@@ -240,6 +269,8 @@ class MilvusTables:
         said = error.message if isinstance(error, MilvusException) else str(error)
         line = " ".join(str(said).split())[:300]
         lowered = line.lower()
+        if any(word in lowered for word in _GONE):
+            return f"{self._where} can't be reached: {line}"
         if "auth check failure" in lowered or "unauthenticated" in lowered:
             return f"{self._where} refuses cluster.token: {line}"
         if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
@@ -340,15 +371,15 @@ def _expression(conditions: Sequence[Condition]) -> str:
 
 
 def _clause(condition: Condition) -> str:
-    field, test, values = condition
-    if test in (Test.AT_LEAST, Test.AT_MOST):
-        return f"{field} {test} {int(values[0])}"
+    field, relation, values = condition
+    if relation in (Relation.AT_LEAST, Relation.AT_MOST):
+        return f"{field} {relation} {int(values[0])}"
     # JSON's texts are those of Milvus: in double quotes, with the same escapes.
     listed = json.dumps(list(values), ensure_ascii=False)
-    if test in (Test.HAS_ANY, Test.HAS_NONE):
+    if relation in (Relation.HAS_ANY, Relation.HAS_NONE):
         clause = f"array_contains_any({field}, {listed})"
-        return clause if test is Test.HAS_ANY else f"not {clause}"
-    return f"{field} {test} {listed}"
+        return clause if relation is Relation.HAS_ANY else f"not {clause}"
+    return f"{field} {relation} {listed}"
 
 
 def _is_missing(error: MilvusException) -> bool:

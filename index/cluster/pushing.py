@@ -19,9 +19,9 @@ from index.cluster.base import (
     Condition,
     Field,
     FieldKind,
+    Relation,
     Sparse,
     Tables,
-    Test,
     name_of,
 )
 from index.cluster.facts import facts_files
@@ -51,6 +51,7 @@ from index.snapshot import Snapshot
 Ints = npt.NDArray[np.int64]
 
 NO_DAY, NEVER = 0, 10**7  # of a paper without dates: its last day is before all, its first after
+EXACT_ROWS = 100_000  # up to so many vectors are compared one by one
 NO_TERM = 2**31  # a number that no term has
 _MOST_NAMES = 4_096  # of an array, as Milvus has it
 _COMPARED = 64  # papers that are read back
@@ -139,18 +140,22 @@ class _Push:
         self._versions.seal(self._snapshot.version, seal)
 
     def _create(self) -> None:
-        dimension = self._snapshot.manifest.dimension
-        vectors = [Field("title", FieldKind.DENSE, dimension)]
+        manifest = self._snapshot.manifest
+        dimensions = {"title": manifest.dimension, "centre": manifest.dimension}
         if self._snapshot.latent is not None:
-            vectors.append(Field("latent", FieldKind.DENSE, self._snapshot.latent.space.dimension))
-        vectors.append(Field("centre", FieldKind.DENSE, dimension))
+            dimensions["latent"] = self._snapshot.latent.space.dimension
+        vectors = [
+            Field(name, FieldKind.DENSE, dimension, exact=manifest.papers <= EXACT_ROWS)
+            for name, dimension in dimensions.items()
+        ]
         terms = Field("terms", FieldKind.SPARSE)
         sections = Field("sections", FieldKind.TEXTS, NAME_BYTES, _MOST_NAMES)
         section = Field("section", FieldKind.TEXT, NAME_BYTES, sought=True)
         part = Field("part", FieldKind.NUMBER)
         data = Field("data", FieldKind.TEXT, LONGEST_TEXT)
         self._tables.create(self._names[PAPERS], [*FACT_FIELDS, sections, *vectors, terms])
-        vector = Field("vector", FieldKind.DENSE, dimension)
+        exact = manifest.passages <= EXACT_ROWS
+        vector = Field("vector", FieldKind.DENSE, manifest.dimension, exact=exact)
         self._tables.create(self._names[PASSAGES], [*FACT_FIELDS, section, vector, terms])
         paper = Field("paper", FieldKind.NUMBER, sought=True)
         self._tables.create(self._names[PARCELS], [paper, part, data])
@@ -178,7 +183,7 @@ class _Push:
                     f"{self._names[kind]} has {found} rows in the cluster, and was given {count}"
                 )
         rows = evenly(manifest.papers, _COMPARED).tolist()
-        conditions = [Condition("paper", Test.IN, rows)]
+        conditions = [Condition("paper", Relation.IN, rows)]
         texts: dict[int, list[str]] = {}
         for row in self._tables.look_up(self._names[PARCELS], conditions, ["paper", "data"]):
             texts.setdefault(row["paper"], []).append(row["data"])

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged, check_arrays, load_mapped
-from index.cluster.base import KEY, Condition, FieldKind, Tables, Test
+from index.cluster.base import KEY, Condition, FieldKind, Relation, Tables
 from index.cluster.facts import CorpusFacts
 from index.cluster.gathered import Known, Scales, parts_of
 from index.cluster.parcels import Parcel
 from index.cluster.versions import (
     FILES,
+    PAPERS,
     PARCELS,
     PASSAGES,
     ClusterVersions,
@@ -81,6 +82,8 @@ class Reader:
             self.known = _known(folder)
         except (OSError, ValueError) as error:
             raise ClusterError(f"version {version} in the cluster is broken: {error}") from None
+        for kind in (PAPERS, PASSAGES, PARCELS):
+            self.tables.load(self.table(kind))
         self._check_tables()
         self._encoder, self._late_encoder = encoder, late_encoder
         self._parcels: Kept[int, Parcel] = Kept(_PAPERS_KEPT)
@@ -111,7 +114,7 @@ class Reader:
         missing = [row for row, parcel in found.items() if parcel is None]
         texts: dict[int, list[str]] = {}
         if missing:
-            conditions = [Condition("paper", Test.IN, missing)]
+            conditions = [Condition("paper", Relation.IN, missing)]
             fields = ["paper", "data"]
             for one in self.tables.look_up(self.table(PARCELS), conditions, fields):
                 texts.setdefault(int(one["paper"]), []).append(one["data"])
@@ -179,7 +182,7 @@ def _fetch(versions: ClusterVersions, version: str, seal: Seal, folder: Path) ->
     for begin in range(1, seal.parts + 1, _PARTS_AT_ONCE):
         keys = list(range(begin, min(begin + _PARTS_AT_ONCE, seal.parts + 1)))
         rows += versions.tables.look_up(
-            versions.table(version, FILES), [Condition(KEY, Test.IN, keys)], ["name", "data"]
+            versions.table(version, FILES), [Condition(KEY, Relation.IN, keys)], ["name", "data"]
         )
     files = joined_files(rows)
     for name, facts in seal.files.items():

@@ -1,8 +1,8 @@
 """The published versions in a cluster's store: which there are, which is live, and the switch.
 
-A version is four tables whose names hold it. It is whole when its seal is there, which is written
-last; it is live when the one name that all services look at points at its papers: one write
-switches all that a service needs, for all else is found by the version's own name.
+A version is four tables whose names hold it. It is whole when a name of its own points at its
+papers, which is written last; it is live when the one name that all services look at points there:
+one write switches all that a service needs, for all else is found by the version.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from index.cluster.base import KEY, LONGEST_TEXT, Condition, Tables, Test
+from index.cluster.base import KEY, LONGEST_TEXT, Condition, Relation, Tables
 from index.errors import ClusterError, UnknownVersionError
 from index.manifest import FileFacts
 
@@ -92,38 +93,37 @@ class ClusterVersions:
         Raises:
             ClusterError: It is not there, half-written, or of another format.
         """
-        rows = self.tables.look_up(
-            self.table(version, FILES), [Condition(KEY, Test.IN, [_SEAL])], ["data"]
-        )
-        if not rows:
+        if self.tables.target(self._whole_name(version)) is None:
             raise ClusterError(f"version {version} is half-written in the cluster; push it again")
+        table = self.table(version, FILES)
+        self.tables.load(table)
+        rows = self.tables.look_up(table, [Condition(KEY, Relation.IN, [_SEAL])], ["data"])
         try:
             seal = msgspec.json.decode(bytes_of(row["data"] for row in rows), type=Seal)
         except ValueError as error:
-            raise ClusterError(f"the seal of version {version} is broken: {error}") from None
+            raise _UnreadableError(f"the seal of version {version} is broken: {error}") from None
         if seal.format != FORMAT:
-            raise ClusterError(
+            raise _UnreadableError(
                 f"version {version} has format {seal.format} in the cluster, this nonmun reads"
                 f" {FORMAT}; push it again, or install the nonmun that pushed it"
             )
         return seal
 
     def seal(self, version: str, seal: Seal) -> None:
-        """Say that a version is whole: the last row that is written of it."""
+        """Say that a version is whole: the last that is written of it."""
         self.tables.insert(
             self.table(version, FILES), file_rows({"": msgspec.json.encode(seal)}, _SEAL)
         )
+        self.tables.point(self._whole_name(version), self.table(version, PAPERS))
 
     def versions(self) -> list[PushedVersion]:
         """The versions that are whole, the one that was pushed last first."""
         live = self.live()
         found = []
-        for version, kinds in self._there().items():
-            if kinds == set(KINDS):
-                try:
+        for version in self._there():
+            if self._is_whole(version):
+                with suppress(_UnreadableError):  # another nonmun's
                     found.append(PushedVersion(version, version == live, self.seal_of(version)))
-                except ClusterError:  # half-written, or another nonmun's
-                    continue
         return sorted(found, key=lambda one: (-one.seal.number, one.version))
 
     def activate(self, version: str) -> None:
@@ -133,7 +133,7 @@ class ClusterVersions:
             UnknownVersionError: It is not there.
             ClusterError: It is half-written, or the store does not do it.
         """
-        if self._there().get(version) != set(KINDS):
+        if version not in self._there():
             there = ", ".join(one.version for one in self.versions()) or "none"
             raise UnknownVersionError(
                 f"no version {version[:100]!r} in the cluster; there are: {there}"
@@ -159,19 +159,16 @@ class ClusterVersions:
         Returns:
             The versions that were deleted.
         """
-        whole = {one.version for one in self.versions()}
-        # One that is live has been whole; that it can't be read is no reason to delete it.
         live = self.live()
-        left = [one for one in self._there() if one not in whole and one != live]
-        left = [one for one in left if self._is_unfinished(one)]
+        left = [one for one in self._there() if one != live and not self._is_whole(one)]
         for version in left:
             self.drop(version)
         return left
 
     def drop(self, version: str) -> None:
-        """Delete a version's tables, its seal first: it is not whole any more."""
-        for kind in self._there().get(version, set()) & {FILES}:
-            self.tables.drop(self.table(version, kind))
+        """Delete a version's tables; before that, it is not whole any more."""
+        if self._is_whole(version):
+            self.tables.unpoint(self._whole_name(version))
         for kind in sorted(self._there().get(version, set())):
             self.tables.drop(self.table(version, kind))
 
@@ -188,17 +185,15 @@ class ClusterVersions:
                 there.setdefault(found[1], set()).add(found[2])
         return there
 
-    def _is_unfinished(self, version: str) -> bool:
-        """Whether a version has no seal; one of another format has one."""
-        if self._there().get(version) != set(KINDS):
-            return True
-        try:
-            rows = self.tables.look_up(
-                self.table(version, FILES), [Condition(KEY, Test.IN, [_SEAL])], []
-            )
-        except ClusterError:  # it was never loaded
-            return True
-        return not rows
+    def _is_whole(self, version: str) -> bool:
+        return self.tables.target(self._whole_name(version)) is not None
+
+    def _whole_name(self, version: str) -> str:
+        return f"{self._prefix}_{version}"
+
+
+class _UnreadableError(ClusterError):
+    """A version that is whole, and says what this nonmun can't read."""
 
 
 def file_rows(files: dict[str, bytes], first: int) -> dict[str, Sequence[Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from index.cluster.base import KEY, Condition, Field, FieldKind, Floats, Found, Sparse, Test
+from index.cluster.base import KEY, Condition, Field, Floats, Found, Relation, Sparse
 from index.errors import ClusterError
 
 
@@ -57,7 +57,9 @@ class MemoryTables:
 
     def drop(self, table: str) -> None:
         self._called("drop")
+        assert table not in self.aliases.values()
         del self.columns[table]
+        self.ready.discard(table)
         self._matrices = {key: one for key, one in self._matrices.items() if key[0] != table}
 
     def search(
@@ -70,7 +72,7 @@ class MemoryTables:
     ) -> Found:
         self._called(f"search {field}")
         columns = self._there(table)
-        assert table in self.ready
+        self._must_be_ready(table)
         keys = np.array(columns[KEY], np.int64)
         allowed = self._meeting(table, conditions)
         if (table, field) not in self._matrices:
@@ -93,7 +95,7 @@ class MemoryTables:
     ) -> list[dict[str, Any]]:
         self._called("look_up")
         columns = self._there(table)
-        assert table in self.ready
+        self._must_be_ready(table)
         rows = np.flatnonzero(self._meeting(table, conditions)).tolist()
         found = [{name: columns[name][row] for name in (KEY, *fields)} for row in rows]
         return sorted(found, key=lambda row: int(row[KEY]))
@@ -110,6 +112,18 @@ class MemoryTables:
     def close(self) -> None:
         pass
 
+    def load(self, table: str) -> None:
+        self._called("load")
+        self._must_be_ready(table)
+
+    def unpoint(self, name: str) -> None:
+        self._called("unpoint")
+        del self.aliases[name]
+
+    def _must_be_ready(self, table: str) -> None:
+        if table not in self.ready:
+            raise ClusterError(f"{table} is not loaded")
+
     def _called(self, what: str) -> None:
         self.calls.append(what)
         if what in self.broken or "all" in self.broken:
@@ -123,19 +137,19 @@ class MemoryTables:
     def _meeting(self, table: str, conditions: Sequence[Condition]) -> Any:
         columns = self._there(table)
         found = np.ones(len(columns[KEY]), np.bool_)
-        for field, test, values in conditions:
-            meets = _TESTS[test]
+        for field, relation, values in conditions:
+            meets = _RELATIONS[relation]
             found &= np.array([meets(value, values) for value in columns[field]], np.bool_)
         return found
 
 
-_TESTS: dict[Test, Any] = {
-    Test.AT_LEAST: lambda value, values: value >= values[0],
-    Test.AT_MOST: lambda value, values: value <= values[0],
-    Test.IN: lambda value, values: value in values,
-    Test.NOT_IN: lambda value, values: value not in values,
-    Test.HAS_ANY: lambda value, values: not set(value).isdisjoint(values),
-    Test.HAS_NONE: lambda value, values: set(value).isdisjoint(values),
+_RELATIONS: dict[Relation, Any] = {
+    Relation.AT_LEAST: lambda value, values: value >= values[0],
+    Relation.AT_MOST: lambda value, values: value <= values[0],
+    Relation.IN: lambda value, values: value in values,
+    Relation.NOT_IN: lambda value, values: value not in values,
+    Relation.HAS_ANY: lambda value, values: not set(value).isdisjoint(values),
+    Relation.HAS_NONE: lambda value, values: set(value).isdisjoint(values),
 }
 
 
@@ -150,6 +164,3 @@ def _matrix(vectors: Sequence[Any]) -> Any:
     numbers = np.where(kept, numbers, 0)
     width = int(numbers.max(initial=0)) + 1
     return sparse.csr_matrix((values, numbers, ends), shape=(len(vectors), width))
-
-
-KINDS = FieldKind
