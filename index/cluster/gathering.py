@@ -242,8 +242,8 @@ class Gatherer:
         count = math.ceil(_MARGIN * asked.candidates)
         chosen = set(rows[top_rows(total, count)].tolist())
         if filtered is not None:
-            own = np.flatnonzero(np.isin(rows, filtered.papers))
-            chosen.update(rows[own[top_rows(total[own], count)]].tolist())
+            places = np.flatnonzero(np.isin(rows, filtered.papers))
+            chosen.update(rows[places[top_rows(total[places], count)]].tolist())
         return chosen.union(*(one.first for one in every))
 
 
