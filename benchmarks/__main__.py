@@ -64,6 +64,7 @@ def _page(corpus: Path, evaluation: Path | None, folder: Path, peers: bool) -> s
     parts += ["## Encoder", encoder.measure(snapshot, queries)]
     parts += ["## Lexical leg", lexical.measure_bm25(snapshot, queries)]
     parts.append(lexical.measure_kiwi(snapshot, _answers(evaluation)))
+    parts += ["## Scale", "[scaling.md](scaling.md) has what larger corpora take."]
     return "\n\n".join(parts) + "\n"
 
 

@@ -177,19 +177,15 @@ def make_vectors(data: Path, count: int, file: Path, asking: Path) -> dict[str, 
     real = np.array(Store(data).open_live().vectors.vectors)
     out = open_memmap(file, "w+", np.float32, (count, real.shape[1]))
     queries = np.vstack(list(mixed_vectors(real, _QUERIES, seed=1)))
-    rows = np.zeros((_QUERIES, 0), np.int64)
     scores = np.zeros((_QUERIES, 0), np.float32)
     start = 0
     for part in mixed_vectors(real, count):
         out[start : start + len(part)] = part
-        found = FaissIndex(part).search(queries, TEN)
-        rows = np.hstack([rows, found.rows + start])
-        scores = np.hstack([scores, found.scores])
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :TEN]
-        rows, scores = np.take_along_axis(rows, best, 1), np.take_along_axis(scores, best, 1)
+        scores = np.hstack([scores, FaissIndex(part).search(queries, TEN).scores])
+        scores = -np.sort(-scores, axis=1)[:, :TEN]
         start += len(part)
     out.flush()
-    np.savez(asking, queries=queries, rows=rows)
+    np.savez(asking, queries=queries, scores=scores)
     return {"vectors": count, "tenth": float(scores[:, -1].mean())}
 
 
@@ -207,8 +203,8 @@ def search_vectors(file: Path, lists: Path, asking: Path, facts: dict[str, Any])
     before = memory()
     index = FaissIndex.open(file, IndexFacts.from_json(facts), lists)
     with np.load(asking) as saved:
-        queries, wanted = saved["queries"], saved["rows"]
-    found = np.vstack([index.search(query[None], TEN).rows for query in queries])
+        queries, wanted = saved["queries"], saved["scores"]
+    found = np.vstack([index.search(query[None], TEN).scores for query in queries])
     taken = []
     for _ in range(5):
         for query in queries:

@@ -178,7 +178,7 @@ class Ragged:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Self:
         """Some of the rows, in the order in which they are named."""
-        lengths = self.lengths[rows]
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         places = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
         places += np.arange(len(places))

@@ -37,7 +37,7 @@ from index.plan import make_plan
 from index.progress import Progress, Silent
 from index.projection import Known as KnownPlaces
 from index.projection import project
-from index.quality import find_duplicates, find_templates
+from index.quality import find_duplicates
 from index.quality.doubts import Known, doubt
 from index.quality.findings import read_findings, write_findings
 from index.questions import Question, read_questions
@@ -320,7 +320,7 @@ class _Build:
             papers,
             read.duplicates.result if read else lambda: find_duplicates(papers),
             known,
-            SpreadTemplates(self.pool) if self.pool else find_templates,
+            SpreadTemplates(self.pool) if self.pool else None,
         )
         write_findings(folder / LAYOUT.findings, doubts.findings)
         if known is None:

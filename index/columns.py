@@ -36,13 +36,23 @@ def allocate(shape: tuple[int, ...], dtype: npt.DTypeLike, folder: Path | None) 
     if folder is None or size <= IN_MEMORY:
         return np.zeros(shape, dtype)
     with TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):
-            # A full disk says so here. One that is full when a page of a map is written back
-            # ends the process.
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
+        reserve(file, size)
         return _map(file, dtype, shape)
+
+
+def reserve(file: IO[bytes], size: int) -> None:
+    """Make room in a file that is to be mapped and written to.
+
+    A full disk says so here. One that is full when a page of a map is written back ends the
+    process.
+
+    Raises:
+        OSError: There is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 class Column:

@@ -289,7 +289,8 @@ class Content:
                 found[old] = known[rows[own][old]]
             elif old.any():
                 raise EncoderError(f"{int(old.sum())} texts were given no vector")
-            found[~old] = self.new.vectors_of(new[own][~old])
+            if not old.all():
+                found[~old] = self.new.vectors_of(new[own][~old])
             if not np.isfinite(found).all():
                 raise EncoderError("the encoder gave vectors that are not finite")
             vectors[own] = found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
+from index.greatest import top_rows
 from index.scoring import (
     Allowed,
     Candidates,
@@ -21,7 +22,6 @@ from index.scoring import (
     Lexical,
     Mask,
     Query,
-    Rows,
     score_dense,
     score_late,
     score_latent,
@@ -69,13 +69,6 @@ def choose_candidates(scores: Floats, allowed: Allowed | None, count: int) -> Ca
     own = np.flatnonzero(allowed.papers)
     rows = np.union1d(first, own[top_rows(scores[own], count)])
     return Candidates(rows, np.isin(rows, first))
-
-
-def top_rows(scores: Floats, count: int) -> Rows:
-    """The rows of the highest scores, in no order."""
-    if len(scores) <= count:
-        return np.arange(len(scores))
-    return np.argpartition(-scores, count)[:count]
 
 
 def add_late(scores: Floats, candidates: Candidates, late: Floats, weight: float) -> Floats:

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.format import open_memmap
 
-from index.arrays import load_mapped
+from index.arrays import ArrayFile, load_mapped
 from index.manifest import LAYOUT, SETTINGS
 from index.paper_index import PaperIndex
 from index.settings import VectorSettings
@@ -92,9 +91,8 @@ def _write_centres(folder: Path) -> None:
     passages, titles = (load_mapped(folder / name) for name in (LAYOUT.vectors, LAYOUT.titles))
     owners = load_mapped(folder / LAYOUT.passages)[:, 0]
     first = np.searchsorted(owners, np.arange(len(titles) + 1))
-    out = open_memmap(folder / LAYOUT.centres, "w+", np.float32, titles.shape)
-    for start in range(0, len(titles), _BLOCK):
-        end = min(start + _BLOCK, len(titles))
-        some = first[start : end + 1]
-        out[start:end] = centres(passages[some[0] : some[-1]], some - some[0], titles[start:end])
-    out.flush()
+    with ArrayFile(folder / LAYOUT.centres, titles[:0], len(titles)) as out:
+        for start in range(0, len(titles), _BLOCK):
+            own = titles[start : start + _BLOCK]
+            some = first[start : start + len(own) + 1]
+            out.write(centres(passages[some[0] : some[-1]], some - some[0], own))

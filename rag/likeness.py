@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from index.fusion import FEEDBACK_FROM, top_rows
+from index.fusion import FEEDBACK_FROM
+from index.greatest import top_rows
 from index.moments import standardise
 from index.scoring import Floats, Leg, Mask
 from index.snapshot import Snapshot

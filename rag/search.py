@@ -14,6 +14,7 @@ from index.arrays import Ragged
 from index.errors import SettingsError
 from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
+from index.greatest import kth_greatest
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Mask, Query, specificity
@@ -306,7 +307,7 @@ def best_rows(scores: Floats, top_k: int, allowed: Allowed | None) -> list[int]:
     rows = None if allowed is None else np.flatnonzero(allowed.papers)
     own = scores if rows is None else scores[rows]
     if len(own) > top_k:
-        best = np.flatnonzero(own >= np.partition(own, len(own) - top_k)[len(own) - top_k])
+        best = np.flatnonzero(own >= kth_greatest(own, top_k))
         rows = best if rows is None else rows[best]
     elif rows is None:
         rows = np.arange(len(scores))

@@ -20,7 +20,8 @@ from index.adapt import without_name
 from index.confidence.calibration import Calibration, logistic
 from index.confidence.evidence import LOOKED_AT, Evidence, absent, gather
 from index.confidence.off_topic import QUESTIONS
-from index.fusion import rank, top_rows
+from index.fusion import rank
+from index.greatest import top_rows
 from index.scoring import Query
 from index.settings import Weights
 from index.snapshot import Snapshot

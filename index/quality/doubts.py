@@ -40,7 +40,7 @@ def doubt(
     papers: Sequence[Paper],
     find_duplicates: Callable[[], Sequence[Finding]],
     known: Known | None = None,
-    find_templates: Callable[[Sequence[Paper]], list[Finding]] = find_templates,
+    templates: Callable[[Sequence[Paper]], list[Finding]] | None = None,
 ) -> Doubts:
     """Find what is doubtful about the summaries of a corpus.
 
@@ -50,11 +50,11 @@ def doubt(
         find_duplicates: Gives the duplicates among them: what any paper may come to be.
         known: What is carried over, with what the snapshot has learned; `None` computes and
             learns all anew.
-        find_templates: Does what the function of that name does, elsewhere.
+        templates: Does what `find_templates` does, elsewhere; `None` does it here.
     """
     unchanged = known.unchanged if known else frozenset()
     new = [paper for paper in papers if paper.id not in unchanged] if unchanged else papers
-    findings = find_templates(new)
+    findings = (templates or find_templates)(new)
     forms = {finding.paper for finding in findings}
     if known is None:
         mismatches, style = judge_all(snapshot, forms)

@@ -51,7 +51,7 @@ class FaissIndex:
 
     def __init__(
         self, vectors: Floats, facts: IndexFacts | None = None, folder: Path | None = None
-    ):
+    ) -> None:
         """Take vectors, and where there are lists the folder that they were written to."""
         self._vectors = vectors
         self.facts = facts or IndexFacts()
@@ -291,36 +291,24 @@ def _tune(vectors: Floats, lists: Lists, wanted: float, queries: Floats | None) 
     own = queries is None
     asked = sample_of(vectors if queries is None else queries, QUERIES)
     k = min(TEN + own, len(vectors))
-    wanted_rows = _nearest_of_blocks(vectors, asked, k)
-    if own:
-        wanted_rows = wanted_rows[:, 1:]
-    kind = lists.quantiser.kind
+    nearest = _best_scores(vectors, asked, k)
 
-    def search(probes: int, rescored: int) -> Rows:
+    def search(probes: int, rescored: int) -> Floats:
         rows = lists.search(asked, rescored + own, probes)
-        return np.stack(
-            [
-                np.pad(one, (0, k - len(one)), constant_values=-1)
-                for one in (
-                    _rescored(vectors, query[None], some[None], k).rows[0]
-                    for query, some in zip(asked, rows, strict=True)
-                )
-            ]
-        )
+        found = np.full((len(asked), k), -np.inf, np.float32)
+        for at, (query, some) in enumerate(zip(asked, rows, strict=True)):
+            scores = _rescored(vectors, query[None], some[None], k).scores[0]
+            found[at, : len(scores)] = scores
+        return found[:, own:]
 
-    return tune(search, wanted_rows, len(lists.quantiser.centroids), _BREADTHS[kind], wanted)
+    count = len(lists.quantiser.centroids)
+    return tune(search, nearest[:, own:], count, _BREADTHS[lists.quantiser.kind], wanted)
 
 
-def _nearest_of_blocks(vectors: Floats, queries: Floats, k: int) -> Rows:
-    """Exact neighbours, reading a block of the vectors at a time: (queries, k)."""
-    rows = np.zeros((len(queries), 0), np.int64)
+def _best_scores(vectors: Floats, queries: Floats, k: int) -> Floats:
+    """The k greatest dot products, reading a block of the vectors at a time: (queries, k)."""
     scores = np.zeros((len(queries), 0), np.float32)
-    first = 0
     for part in blocks(vectors):
-        found = exact(part, queries, min(k, len(part)))
-        rows = np.hstack([rows, found.rows + first])
-        scores = np.hstack([scores, found.scores])
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        rows, scores = np.take_along_axis(rows, best, 1), np.take_along_axis(scores, best, 1)
-        first += len(part)
-    return rows
+        scores = np.hstack([scores, exact(part, queries, min(k, len(part))).scores])
+        scores = -np.sort(-scores, axis=1)[:, :k]
+    return scores

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import load_arrays, save_arrays
+from index.columns import reserve
 from index.threads import cpu_count
 from index.vectors.base import Floats, Mask, Rows
 from index.vectors.clusters import centroids, nearest_and_cosines
@@ -161,7 +162,9 @@ class Lists:
         places = _Places(sizes, size)
         total = len(vectors) * (size + _ID_BYTES)
         faiss.omp_set_num_threads(cpu_count())
-        out = np.memmap(folder / _CODES, np.uint8, "w+", shape=(max(total, 1),))
+        with (folder / _CODES).open("wb") as file:
+            reserve(file, max(total, 1))
+        out = np.memmap(folder / _CODES, np.uint8, "r+")
         for start, part in zip(range(0, len(vectors), BLOCK), blocks(vectors), strict=True):
             turned, chosen = quantiser.turn(part), assigned[start : start + len(part)]
             numbers = np.ascontiguousarray(chosen, np.int64)

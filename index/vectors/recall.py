@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from index.vectors.base import Floats, Rows
+from index.vectors.base import Floats
 
 TEN = 10
+_SAME = 1e-5  # dot products that are one, added up in another order
 QUERIES = 200  # a hundredth more or less of recall is 20 of their 2,000 exact neighbours
 
 
@@ -27,22 +28,24 @@ class Tuned(NamedTuple):
     recall: float
 
 
-def recall_of(found: Rows, exact: Rows) -> float:
-    """The share of the exact neighbours that were found.
+def recall_of(found: Floats, exact: Floats) -> float:
+    """The share of the nearest that were found, by their scores.
+
+    By scores and not by rows: where several vectors are the same, any of them will do.
 
     Args:
-        found: (queries, any); -1 is none.
-        exact: (queries, k).
+        found: (queries, any) dot products of what was found; -inf is nothing.
+        exact: (queries, k) those of the nearest, descending.
     """
     if not exact.size:
         return 1.0
-    hits = [len(np.intersect1d(one, wanted)) for one, wanted in zip(found, exact, strict=True)]
-    return float(sum(hits) / exact.size)
+    hits = (found >= exact[:, -1:] - _SAME).sum(1)
+    return float(np.minimum(hits, exact.shape[1]).sum() / exact.size)
 
 
 def tune(
-    search: Callable[[int, int], Rows],
-    exact: Rows,
+    search: Callable[[int, int], Floats],
+    exact: Floats,
     lists: int,
     breadths: tuple[int, ...],
     wanted: float,
@@ -53,8 +56,8 @@ def tune(
 
     Args:
         search: Given how many lists to visit and how many candidates to compare exactly, the
-            rows it finds: (queries, k).
-        exact: (queries, k) the rows that it should find.
+            dot products of what it finds: (queries, k).
+        exact: (queries, k) those of what it should find, descending.
         lists: How many there are.
         breadths: How many candidates to try, ascending.
         wanted: The recall.

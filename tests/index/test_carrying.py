@@ -174,6 +174,24 @@ def test_a_build_that_keeps_little_in_memory_gives_the_same_to_the_bit(
     assert versions(tmp_path / "large") == usual
 
 
+def test_what_is_carried_over_needs_nothing_new(store: Store, digests: Path) -> None:
+    """As in the indexes without some passages that a corpus is asked about itself."""
+    build([digests], store)
+    snapshot = store.open_live()
+    content = Content(snapshot)
+    rows = np.array([3, 0])
+    np.testing.assert_array_equal(content.vectors(rows, 32), snapshot.vectors.vectors[rows])
+    assert snapshot.titles is not None
+    np.testing.assert_array_equal(content.title_vectors(rows, 32), snapshot.titles[rows])
+    found = [
+        own for block in content.tokens(rows, rows).blocks() for own in map(block.row, range(4))
+    ]
+    assert snapshot.token_texts is not None
+    after = len(snapshot.table)
+    for own, row in zip(found, [3, 0, after + 3, after], strict=True):
+        np.testing.assert_array_equal(own, snapshot.token_texts.row(row))
+
+
 class TestMissing:
     """An encoder that left something out."""
 

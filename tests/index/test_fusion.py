@@ -21,8 +21,9 @@ from index.fusion import (
     choose_candidates,
     first_stage,
     rank,
-    top_rows,
 )
+from index.greatest import top_rows
+from index.paper_index import PaperIndex
 from index.scoring import (
     Allowed,
     Candidates,
@@ -184,7 +185,7 @@ class TestAddLate:
 
 def latent_only(papers: Floats | None) -> Snapshot:
     """A snapshot of which only the latent space is asked."""
-    latent = None if papers is None else SimpleNamespace(papers=papers)
+    latent = None if papers is None else SimpleNamespace(index=PaperIndex.of(papers))
     return cast(Snapshot, SimpleNamespace(latent=latent))
 
 

@@ -558,6 +558,7 @@ FORBIDDEN = {
     "numpy.load", "np.load", "pickle.load", "pickle.loads", "pickle.Unpickler",
 }  # fmt: skip
 ALLOWED = {
+    ("index/batch/ray.py", "pickle.loads"),  # between a build and its workers
     ("index/beside.py", "pickle.load"),  # between a build and a process that it has started
     ("index/encoders/universal_weights.py", "np.load"),  # of a package that is installed
 }

@@ -11,7 +11,8 @@ import pytest
 from index.adapt import LinearMap
 from index.confidence import Evidence, gather
 from index.confidence.evidence import LOOKED_AT, absent
-from index.fusion import rank, top_rows
+from index.fusion import rank
+from index.greatest import top_rows
 from index.scoring import Query, score_dense, score_lexical
 from index.settings import Weights
 from index.snapshot import Snapshot
