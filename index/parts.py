@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged, load_mapped
+from index.errors import NonmunError
 from index.glossary import Glossary
 from index.labels import LabelFiles, Labels, Mask
 from index.late import LateIndex
@@ -23,6 +24,7 @@ from index.paper_index import PaperIndex
 from index.projection import Projection
 from index.quality.findings import Finding, read_findings
 from index.records import Records
+from index.scoring import Leg
 from index.vectors import FaissIndex, IndexFacts, VectorIndex
 
 
@@ -68,6 +70,7 @@ class Parts:
         late: Tokens of all passages, and after them of all titles; `None` where there are none.
         learned: What a build has learned of the corpus.
         projection: Places of papers on a map.
+        failed: Legs that can't be run, and why.
     """
 
     ids: Sequence[str]
@@ -89,6 +92,7 @@ class Parts:
     late: LateIndex | None
     learned: Learned
     projection: Projection
+    failed: Mapping[Leg, NonmunError] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:

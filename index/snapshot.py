@@ -108,6 +108,7 @@ class Snapshot:
         Attributes:
             compared: Whether every file was compared with its checksum.
             owners: The row of each passage's paper: (passages,), ascending.
+            failed: Legs that can't be run, and why; none of a snapshot on disk.
         """
         self.folder = folder
         self.manifest = manifest
@@ -143,6 +144,7 @@ class Snapshot:
         if self.learned.latent is not None and opened.latent is not None:
             self.latent = Latent(self.learned.latent, opened.latent)
         self.projection = opened.projection
+        self.failed = opened.failed
 
     @classmethod
     def open(

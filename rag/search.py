@@ -150,7 +150,7 @@ class Searcher:
             raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
         text = seen(text)
         allowed = self.allowed(filters)
-        query, legs = Query(text), Legs()
+        query, legs = Query(text), Legs(self.snapshot.failed)
         scores = rank(
             self.snapshot,
             query,

@@ -6,8 +6,9 @@ all. What ranks and reads a snapshot on disk does the same with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from index.arrays import Ragged
 from index.blocks import Blocks
 from index.cluster.facts import CorpusFacts, TermFacts
 from index.cluster.parcels import Parcel, joined
+from index.errors import ClusterError
 from index.glossary import Glossary
 from index.labels import Mask, fold_name
 from index.late import LateIndex
@@ -29,6 +31,7 @@ from index.paper_index import PaperIndex
 from index.parts import Parts
 from index.projection import Projection
 from index.records import Records
+from index.scoring import Leg
 from index.vectors import FaissIndex, Neighbours
 
 Floats = npt.NDArray[np.float32]
@@ -67,12 +70,14 @@ class Scales(NamedTuple):
         passages: The same of passages.
         beyond: What the cosine of no passage exceeds that was not found.
         beyond_allowed: The same of those that may be found.
+        failed: Legs that the store did not search, and why.
     """
 
     papers: Moments | None = None
     passages: Moments | None = None
     beyond: float | None = None
     beyond_allowed: float | None = None
+    failed: Mapping[Leg, ClusterError] = MappingProxyType({})
 
 
 class GatheredVectors:
@@ -169,6 +174,7 @@ def parts_of(known: Known, parcels: Sequence[Parcel], scales: Scales) -> Parts:
         late=None if known.learned.tokens is None else _late(parcels),
         learned=known.learned,
         projection=known.projection,
+        failed=scales.failed,
     )
 
 

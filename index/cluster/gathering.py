@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,14 +18,27 @@ from index.cluster.conditions import papers_with, passages_in
 from index.cluster.gathered import Scales
 from index.cluster.reading import Reader
 from index.cluster.versions import PAPERS, PASSAGES, PLACE_BITS
-from index.fusion import first_stage, top_rows
+from index.errors import ClusterError
+from index.fusion import first_stage
+from index.greatest import top_rows
 from index.moments import Distribution, Moments
-from index.scoring import TRANSLATED, Dense, Lexical, Query, is_korean, read_words, share_held
+from index.scoring import (
+    TRANSLATED,
+    Dense,
+    Leg,
+    Lexical,
+    Query,
+    is_korean,
+    read_words,
+    share_held,
+)
 from index.settings import Weights
 from index.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+
+log = logging.getLogger(__name__)
 
 _MARGIN = 1.5  # times as many papers are gathered as the late leg looks at
 _FIRST = 5  # of each search, whatever they are worth
@@ -60,6 +74,7 @@ class _Search:
         dense: By cosines of passages; the same.
         titles: By cosines of titles.
         latent: By cosines in the latent space.
+        failed: Why legs were not searched.
     """
 
     lexical: Found = field(default_factory=lambda: _NOTHING)
@@ -68,6 +83,7 @@ class _Search:
     dense: Found = field(default_factory=lambda: _NOTHING)
     titles: Found = field(default_factory=lambda: _NOTHING)
     latent: Found = field(default_factory=lambda: _NOTHING)
+    failed: dict[Leg, ClusterError] = field(default_factory=dict)
 
     @property
     def papers(self) -> Ints:
@@ -107,13 +123,14 @@ class Gatherer:
             asked: How.
             named: Rows of papers that are to be among them in any case.
 
+        A leg whose searches fail, or whose question can't be encoded, fails when that is ranked.
+
         Raises:
-            ClusterError: The store does not do it.
-            EncoderError: The question can't be encoded.
+            ClusterError: The store does none of it.
         """
-        base, query = self._base, Query(text)
-        read_words(base, query)
-        vector = embedded(base, text)
+        query = Query(text)
+        read_words(self._base, query)
+        vector = self._embedded(text)
         everything = self._search(query, vector, asked, filtered=False)
         has_filter = bool(asked.conditions or asked.sections)
         allowed = self._search(query, vector, asked, filtered=True) if has_filter else None
@@ -121,22 +138,32 @@ class Gatherer:
         filtered = None if allowed is None else allowed()
         if filtered is not None and asked.sections:
             found.lexical, found.own = filtered.lexical, filtered.own
-        scales = self._scales(found, filtered)
+        failed = found.failed if filtered is None else found.failed | filtered.failed
+        scales = self._scales(found, filtered)._replace(failed=failed)
         share = self._share(query, found.own)
         rows = self._best(found, filtered, share, query, vector, asked)
         ordered = np.array(sorted({*rows, *named}), np.int64)
         gathered = self._reader.snapshot(ordered, scales)
-        gathered.ahead.know(text, asked.passages, near_vector(gathered, vector, asked.passages))
+        if vector is not None and Leg.DENSE not in failed:
+            near = near_vector(gathered, vector, asked.passages)
+            gathered.ahead.know(text, asked.passages, near)
         return gathered
 
+    def _embedded(self, text: str) -> Floats | None:
+        try:
+            return embedded(self._base, text)
+        # Whatever an encoder raises: it is raised again, and told, where the leg is run.
+        except Exception:
+            return None
+
     def _search(
-        self, query: Query, vector: Floats, asked: Asked, *, filtered: bool
+        self, query: Query, vector: Floats | None, asked: Asked, *, filtered: bool
     ) -> Callable[[], _Search]:
         """Begin the searches; what is given back waits for their end.
 
         Args:
             query: The question.
-            vector: Its embedding.
+            vector: Its embedding; `None` where there is none.
             asked: What is looked for.
             filtered: Whether what is found has to be as `asked` says.
         """
@@ -162,7 +189,7 @@ class Gatherer:
         elif lexical and filtered:
             begin("lexical", PASSAGES, "terms", _summed((), query.translations), MOST_FOUND)
             begin("own", PASSAGES, "terms", own, MOST_FOUND)
-        if weights.dense or weights.title:
+        if vector is not None and (weights.dense or weights.title):
             begin("dense", PASSAGES, "vector", vector, asked.passages)
             begin("titles", PAPERS, "title", vector, asked.passages)
         latent = self._base.latent
@@ -170,7 +197,7 @@ class Gatherer:
             begin("latent", PAPERS, "latent", latent.space.vector(query.words), asked.passages)
 
         def wait() -> _Search:
-            search = _Search(**{name: future.result() for name, future in found.items()})
+            search = _waited(found)
             if asked.sections:
                 search.own = _best_passages(search.own)
                 search.lexical = _added(search.own, _best_passages(search.lexical))
@@ -199,7 +226,7 @@ class Gatherer:
         filtered: _Search | None,
         share: float,
         query: Query,
-        vector: Floats,
+        vector: Floats | None,
         asked: Asked,
     ) -> set[int]:
         """The rows of the papers that are best by the legs that look at all of them.
@@ -226,7 +253,7 @@ class Gatherer:
             moments = _moments(found.lexical, known.facts.papers.count)
             standard = scores if moments is None else moments.standardise(scores)
             lexical = Lexical(standard, share, is_korean(query.text))
-        if len(found.dense.rows):
+        if vector is not None and len(found.dense.rows):
             best = _best_cosines(rows, found.dense)
             if filtered is not None and len(filtered.dense.rows):
                 own = np.isin(rows, filtered.papers)
@@ -245,6 +272,37 @@ class Gatherer:
             places = np.flatnonzero(np.isin(rows, filtered.papers))
             chosen.update(rows[places[top_rows(total[places], count)]].tolist())
         return chosen.union(*(one.first for one in every))
+
+
+_LEGS = {
+    "lexical": Leg.LEXICAL,
+    "own": Leg.LEXICAL,
+    "passages": Leg.LEXICAL,
+    "dense": Leg.DENSE,
+    "titles": Leg.DENSE,
+    "latent": Leg.LATENT,
+}
+
+
+def _waited(searches: Mapping[str, Future[Found]]) -> _Search:
+    """What searches found, when they have ended.
+
+    Raises:
+        ClusterError: All have failed.
+    """
+    search = _Search()
+    for name, future in searches.items():
+        try:
+            setattr(search, name, future.result())
+        except ClusterError as error:
+            log.error("the cluster was not searched: %s", error)
+            search.failed[_LEGS[name]] = error
+    if searches and not search.papers.size and set(search.failed) == {_LEGS[n] for n in searches}:
+        raise next(iter(search.failed.values()))
+    for leg in search.failed:  # half of a leg is none
+        for name in (name for name, own in _LEGS.items() if own is leg):
+            setattr(search, name, _NOTHING)
+    return search
 
 
 def _summed(terms: Sequence[int], translations: Sequence[int] = ()) -> Sparse:

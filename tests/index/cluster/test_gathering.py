@@ -10,12 +10,14 @@ import pytest
 from index.cluster import open_tables
 from index.cluster.conditions import not_forgotten
 from index.cluster.gathering import Asked, Gatherer
-from index.errors import ClusterError
+from index.errors import ClusterError, EncoderError
 from index.forgotten import NOTHING, Forgotten
 from index.papers import Paper
+from index.scoring import Leg
 from index.snapshot import Snapshot
 from rag.answer import ask
 from rag.filters import Filters
+from rag.legs import Status
 from rag.search import NO_FILTERS, Hit, Searcher
 from rag.settings import SearchGroup
 from tests.index.cluster.memory import MemoryTables
@@ -164,6 +166,51 @@ def test_rows_ascend_as_in_the_snapshot(memory: Gatherer, snapshot: Snapshot) ->
     found = memory.gather(QUESTIONS[1], Asked(Searcher(snapshot).weights, 30, 10))
     rows = [snapshot.row_of(name) for name in found.ids]
     assert rows == sorted(rows, key=lambda row: -1 if row is None else row)
+
+
+@pytest.mark.parametrize(
+    ("broken", "leg"),
+    [
+        ("search terms", Leg.LEXICAL),
+        ("search vector", Leg.DENSE),
+        ("search title", Leg.DENSE),
+        ("search latent", Leg.LATENT),
+    ],
+)
+def test_a_leg_that_the_store_does_not_search_fails_and_the_others_answer(
+    memory: Gatherer, tables: MemoryTables, snapshot: Snapshot, broken: str, leg: Leg
+) -> None:
+    local = Searcher(snapshot, ALL)
+    tables.broken = {broken}
+    try:
+        searcher = gathered(memory, local, QUESTIONS[0])
+    finally:
+        tables.broken = set()
+    found = searcher.search(QUESTIONS[0])
+    assert {one for one, status in found.legs.items() if status is Status.FAILED} == {leg}
+    weights = {
+        Leg.LEXICAL: {"lexical": 0.0, "native": 0.0},
+        Leg.DENSE: {"dense": 0.0, "title": 0.0},
+        Leg.LATENT: {"latent": 0.0},
+    }
+    local.weights = replace(local.weights, **weights[leg])
+    wanted = local.search(QUESTIONS[0])
+    assert [hit.paper.id for hit in found.hits[:3]] == [hit.paper.id for hit in wanted.hits[:3]]
+
+
+def test_an_encoder_that_fails_is_a_leg_that_fails(
+    memory: Gatherer, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise EncoderError("no encoder")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.ahead.embedded", fail)
+        patch.setattr("index.cluster.gathering.embedded", fail)
+        found = gathered(memory, Searcher(snapshot, ALL), QUESTIONS[1]).search(QUESTIONS[1])
+    assert found.legs[Leg.DENSE] is Status.FAILED
+    assert found.legs[Leg.LEXICAL] is Status.OK
+    assert found.hits
 
 
 def test_a_store_that_is_gone_is_told(
