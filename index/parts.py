@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged, load_mapped
+from index.elsewhere import Elsewhere
 from index.errors import NonmunError
 from index.glossary import Glossary
 from index.labels import LabelFiles, Labels, Mask
@@ -71,6 +72,7 @@ class Parts:
         learned: What a build has learned of the corpus.
         projection: Places of papers on a map.
         failed: Legs that can't be run, and why.
+        elsewhere: Where the papers are, if they are not here.
     """
 
     ids: Sequence[str]
@@ -93,6 +95,7 @@ class Parts:
     learned: Learned
     projection: Projection
     failed: Mapping[Leg, NonmunError] = field(default_factory=dict)
+    elsewhere: Elsewhere | None = None
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:

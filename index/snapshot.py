@@ -109,6 +109,7 @@ class Snapshot:
             compared: Whether every file was compared with its checksum.
             owners: The row of each passage's paper: (passages,), ascending.
             failed: Legs that can't be run, and why; none of a snapshot on disk.
+            elsewhere: Where its papers are if it has none; `None` of a snapshot on disk.
         """
         self.folder = folder
         self.manifest = manifest
@@ -145,6 +146,7 @@ class Snapshot:
             self.latent = Latent(self.learned.latent, opened.latent)
         self.projection = opened.projection
         self.failed = opened.failed
+        self.elsewhere = opened.elsewhere
 
     @classmethod
     def open(
@@ -278,6 +280,9 @@ class Snapshot:
 
     def prepare_queries(self, texts: Sequence[str], candidates: int) -> None:
         """Compute of queries that are asked next what can be computed ahead."""
+        if self.elsewhere is not None:
+            self.plain_encoder.prepare_queries(texts)
+            return
         self.ahead.prepare(self, texts, candidates)
 
     def _check_encoder(self, found: str, wanted: str) -> None:

@@ -7,17 +7,18 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from index.ahead import embedded, near_vector
-from index.cluster.base import MOST_FOUND, Condition, Found, Sparse
+from index.cluster.base import MOST_FOUND, Found, Sparse
 from index.cluster.conditions import papers_with, passages_in
 from index.cluster.gathered import Scales
 from index.cluster.reading import Reader
 from index.cluster.versions import PAPERS, PASSAGES, PLACE_BITS
+from index.elsewhere import Asked
 from index.errors import ClusterError
 from index.fusion import first_stage
 from index.greatest import top_rows
@@ -32,7 +33,6 @@ from index.scoring import (
     read_words,
     share_held,
 )
-from index.settings import Weights
 from index.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float32]
@@ -43,24 +43,6 @@ log = logging.getLogger(__name__)
 _MARGIN = 1.5  # times as many papers are gathered as the late leg looks at
 _FIRST = 5  # of each search, whatever they are worth
 _NOTHING = Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
-
-
-class Asked(NamedTuple):
-    """How papers are gathered.
-
-    Attributes:
-        weights: Of the legs; one without weight is not asked.
-        passages: How many the dense leg finds, and papers each other leg of vectors.
-        candidates: How many papers the late leg looks at.
-        conditions: What papers and passages have to be that may be found; empty is anything.
-        sections: The names of the sections that are looked in; empty is all.
-    """
-
-    weights: Weights
-    passages: int = 1_000
-    candidates: int = 200
-    conditions: Sequence[Condition] = ()
-    sections: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -115,15 +97,21 @@ class Gatherer:
         self._base = reader.snapshot(())
         self._threads = threads
 
-    def gather(self, text: str, asked: Asked, named: Iterable[int] = ()) -> Snapshot:
-        """The papers that a search for a text may show, as a snapshot.
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """A snapshot of the version without papers; it knows where to ask for them."""
+        return self._reader.snapshot((), elsewhere=self)
 
-        Args:
-            text: The question.
-            asked: How.
-            named: Rows of papers that are to be among them in any case.
+    def papers(self, names: Iterable[str]) -> Snapshot:
+        """Papers by whatever name; those that are not there are not in it.
 
-        A leg whose searches fail, or whose question can't be encoded, fails when that is ranked.
+        Raises:
+            ClusterError: They can't be read.
+        """
+        return self._reader.snapshot(self._reader.rows_of(names))
+
+    def gather(self, text: str, asked: Asked, named: Iterable[str] = ()) -> Snapshot:
+        """The papers that a search for a text may show; as `Elsewhere` says.
 
         Raises:
             ClusterError: The store does none of it.
@@ -142,7 +130,7 @@ class Gatherer:
         scales = self._scales(found, filtered)._replace(failed=failed)
         share = self._share(query, found.own)
         rows = self._best(found, filtered, share, query, vector, asked)
-        ordered = np.array(sorted({*rows, *named}), np.int64)
+        ordered = np.array(sorted({*rows, *self._reader.rows_of(named)}), np.int64)
         gathered = self._reader.snapshot(ordered, scales)
         if vector is not None and Leg.DENSE not in failed:
             near = near_vector(gathered, vector, asked.passages)

@@ -7,7 +7,8 @@ last are kept in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -15,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged, check_arrays, load_mapped
-from index.cluster.base import KEY, Condition, FieldKind, Relation, Tables
+from index.cluster.base import KEY, Condition, FieldKind, Relation, Tables, name_of
+from index.cluster.conditions import with_ids
 from index.cluster.facts import CorpusFacts
 from index.cluster.gathered import Known, Scales, parts_of
 from index.cluster.parcels import Parcel
@@ -30,6 +32,7 @@ from index.cluster.versions import (
     joined_files,
 )
 from index.durable import write_whole
+from index.elsewhere import Elsewhere
 from index.encoders import Encoder, MultiVectorEncoder
 from index.encoders.kept import Kept
 from index.errors import ClusterError
@@ -39,6 +42,7 @@ from index.lexical import Lexicon, TermLists
 from index.lexical.gathered import GatheredBm25
 from index.manifest import LAYOUT, read_manifest
 from index.moments import Distribution
+from index.papers import paper_id
 from index.projection import Projection
 from index.snapshot import Snapshot
 
@@ -95,19 +99,40 @@ class Reader:
         """The name of one of the version's tables."""
         return self._versions.table(self.version, kind)
 
-    def snapshot(self, rows: Sequence[int] | Ints, scales: Scales | None = None) -> Snapshot:
+    def snapshot(
+        self,
+        rows: Sequence[int] | Ints,
+        scales: Scales | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> Snapshot:
         """Some papers of the version as a snapshot.
 
         Args:
             rows: Of the papers, ascending.
             scales: What brings their scores to the scale of all; `None` takes them for all.
+            elsewhere: Where all others are, if they are to be asked for.
 
         Raises:
             ClusterError: One can't be read.
         """
         parts = parts_of(self.known, self._read([int(row) for row in rows]), scales or Scales())
+        parts = replace(parts, elsewhere=elsewhere)
         known = self.known
         return Snapshot(known.folder, known.manifest, self._encoder, self._late_encoder, parts)
+
+    def rows_of(self, names: Iterable[str]) -> list[int]:
+        """The rows of papers by whatever name, ascending; those that are not there are left out.
+
+        Raises:
+            ClusterError: The store does not say.
+        """
+        names = list(names)
+        if not names:
+            return []
+        found = self.tables.look_up(self.table(PAPERS), with_ids(names), ["id"])
+        rows = {one["id"]: int(one[KEY]) for one in found}
+        own = (rows.get(name_of(n), rows.get(name_of(paper_id(n)))) for n in names)
+        return sorted({row for row in own if row is not None})
 
     def _read(self, rows: Sequence[int]) -> list[Parcel]:
         found = {row: self._parcels.get(row) for row in rows}

@@ -9,7 +9,8 @@ import pytest
 
 from index.cluster import open_tables
 from index.cluster.conditions import not_forgotten
-from index.cluster.gathering import Asked, Gatherer
+from index.cluster.gathering import Gatherer
+from index.elsewhere import Asked
 from index.errors import ClusterError, EncoderError
 from index.forgotten import NOTHING, Forgotten
 from index.papers import Paper
@@ -157,7 +158,7 @@ def test_papers_that_are_named_are_gathered(memory: Gatherer, snapshot: Snapshot
     asked = Asked(local.weights, 30, 10)
     last = len(snapshot) - 1
     for row in (0, last):
-        found = memory.gather(QUESTIONS[0], asked, [row])
+        found = memory.gather(QUESTIONS[0], asked, [snapshot.ids[row], "none"])
         assert snapshot.ids[row] in found.ids
 
 
