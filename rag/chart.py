@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from index.errors import ElsewhereError
 from index.projection import Topic
 from index.snapshot import Heading
 from rag.search import Searcher
@@ -59,7 +60,12 @@ def draw(searcher: Searcher) -> Chart:
 
     Of very many papers some are taken; regions count them all. A region in which only forgotten
     papers lie is gone with them.
+
+    Raises:
+        ElsewhereError: The papers are in a cluster.
     """
+    if searcher.snapshot.elsewhere is not None:
+        raise ElsewhereError("no map is drawn of papers in a cluster yet")
     projection, allowed = searcher.snapshot.projection, searcher.allowed()
     rows = np.arange(len(searcher.snapshot))
     if allowed is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from index.errors import ElsewhereError
 from index.scoring import Floats, Leg, Query
 from index.snapshot import Snapshot
 from rag.because import Because, Reasons
@@ -63,7 +64,10 @@ def similar(
     Raises:
         QueryError: There is neither an id nor a text, or a paper is to be near and far.
         UnknownPaperError: Ids that no paper here has.
+        ElsewhereError: The papers are in a cluster.
     """
+    if searcher.snapshot.elsewhere is not None:
+        raise ElsewhereError("similar papers are not looked for in a cluster yet")
     snapshot, settings = searcher.snapshot, searcher.settings
     near, away = _rows(searcher, ids, not_ids)
     things = _things(snapshot, near, text)

@@ -139,6 +139,31 @@ class FewLabels:
         return np.array([any(holds(fold_name(n)) for n in own) for own in self._labels], np.bool_)
 
 
+class Listed:
+    """`Labelled`, of which only the names are here."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Take names, those of the most rows first."""
+        self._names = names
+
+    @property
+    def names(self) -> list[str]:
+        """All labels, in the order of their folded names."""
+        return sorted(self._names, key=lambda name: (fold_name(name), name))
+
+    def by_count(self) -> list[str]:
+        """The labels, those of the most rows first."""
+        return list(self._names)
+
+    def rows_named(self, folded: Collection[str]) -> Mask:
+        """No rows: they are elsewhere."""
+        return np.zeros(0, np.bool_)
+
+    def rows_between(self, first: str, last: str) -> Mask:
+        """No rows: they are elsewhere."""
+        return np.zeros(0, np.bool_)
+
+
 def parts_of(known: Known, parcels: Sequence[Parcel], scales: Scales) -> Parts:
     """The parts of a snapshot of some papers, in the order in which they are given."""
     counts = [len(one.sections) for one in parcels]

@@ -7,7 +7,7 @@ last are kept in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,7 @@ from index.arrays import Ragged, check_arrays, load_mapped
 from index.cluster.base import KEY, Condition, FieldKind, Relation, Tables, name_of
 from index.cluster.conditions import with_ids
 from index.cluster.facts import CorpusFacts
-from index.cluster.gathered import Known, Scales, parts_of
+from index.cluster.gathered import Known, Listed, Scales, parts_of
 from index.cluster.parcels import Parcel
 from index.cluster.versions import (
     FILES,
@@ -80,7 +80,7 @@ class Reader:
         self._versions, self.version = versions, version
         seal = versions.seal_of(version)
         folder = cache / version
-        _fetch(versions, version, seal, folder)
+        fetch(versions, version, seal, folder, tuple(seal.files))
         try:
             check_arrays(folder)
             self.known = _known(folder)
@@ -116,7 +116,9 @@ class Reader:
             ClusterError: One can't be read.
         """
         parts = parts_of(self.known, self._read([int(row) for row in rows]), scales or Scales())
-        parts = replace(parts, elsewhere=elsewhere)
+        if elsewhere is not None:
+            labels = Listed(self.known.facts.sections), Listed(self.known.facts.days)
+            parts = replace(parts, elsewhere=elsewhere, sections=labels[0], dates=labels[1])
         known = self.known
         return Snapshot(known.folder, known.manifest, self._encoder, self._late_encoder, parts)
 
@@ -195,13 +197,23 @@ def _empty_lexicon(folder: Path, facts: CorpusFacts) -> Lexicon:
     return Lexicon(papers, passages, terms, words, words)
 
 
-def _fetch(versions: ClusterVersions, version: str, seal: Seal, folder: Path) -> None:
-    """Write the small files of a version to a folder, but those that are there already.
+def fetch(
+    versions: ClusterVersions, version: str, seal: Seal, folder: Path, names: Collection[str]
+) -> None:
+    """Write small files of a version to a folder, but those that are there already.
+
+    Args:
+        versions: Of the store.
+        version: Which.
+        seal: Of the version.
+        folder: Where to.
+        names: Of the files; those that the version has not are left out.
 
     Raises:
         ClusterError: One differs from its checksum, or can't be written.
     """
-    if all(_is_there(folder, name, seal) for name in seal.files):
+    wanted = {name: seal.files[name] for name in names if name in seal.files}
+    if all(_is_there(folder, name, seal) for name in wanted):
         return
     rows = []
     for begin in range(1, seal.parts + 1, _PARTS_AT_ONCE):
@@ -210,7 +222,7 @@ def _fetch(versions: ClusterVersions, version: str, seal: Seal, folder: Path) ->
             versions.table(version, FILES), [Condition(KEY, Relation.IN, keys)], ["name", "data"]
         )
     files = joined_files(rows)
-    for name, facts in seal.files.items():
+    for name, facts in wanted.items():
         content = files.get(name, b"")
         if hashlib.sha256(content).hexdigest() != facts["sha256"]:
             raise ClusterError(f"{name} of version {version} is broken in the cluster; push again")

@@ -18,6 +18,8 @@ from starlette.types import Scope
 
 from index.errors import (
     BuildRunningError,
+    ClusterError,
+    ElsewhereError,
     NonmunError,
     SnapshotError,
     UnknownBuildError,
@@ -53,6 +55,8 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     NoSourcesError: HTTPStatus.CONFLICT,
     UnknownVersionError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ClusterError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ElsewhereError: HTTPStatus.NOT_IMPLEMENTED,
     LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
     LateError: HTTPStatus.GATEWAY_TIMEOUT,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from index.cluster.store import ClusterStore
 from index.encoders import EncoderKind, EncoderSettings, LateKind, LateSettings
 from index.snapshot import Snapshot
 from index.store import Store
@@ -21,6 +22,7 @@ from rag.service.live import Live
 from rag.service.observing import set_up_logging
 from rag.service.work import Work
 from rag.settings import ServerGroup, Settings
+from rag.stores import open_store
 
 
 def run(settings: Settings, taken: socket.socket, on_ready: Callable[[Searcher], None]) -> None:
@@ -35,7 +37,7 @@ def run(settings: Settings, taken: socket.socket, on_ready: Callable[[Searcher],
         NonmunError: There is no index to serve, or a setting can't be used.
     """
     set_up_logging(settings.server.log_format)
-    store = Store(settings.data)
+    store = open_store(settings)
     server = settings.server
     connection = limited(server.connections, server.idle_s)
     options = {**_options(server), "http": connection}
@@ -69,7 +71,7 @@ def run(settings: Settings, taken: socket.socket, on_ready: Callable[[Searcher],
     run_workers(lambda: load(_opened(store, settings)), server, taken, options, preload=False)
 
 
-def _opened(store: Store, settings: Settings) -> Live:
+def _opened(store: Store | ClusterStore, settings: Settings) -> Live:
     live = Live(store, settings)
     live.refresh()
     return live
@@ -84,7 +86,8 @@ def _can_fork(snapshot: Snapshot, settings: Settings) -> bool:
     encoder = EncoderSettings.from_json(manifest.encoder).kind
     late = LateSettings.from_json(manifest.late).kind
     universal = encoder is EncoderKind.UNIVERSAL and late in (LateKind.UNIVERSAL, LateKind.OFF)
-    return universal and not settings.rerank.model
+    # A connection to a cluster is not there after a fork either.
+    return universal and not settings.rerank.model and not settings.cluster.uri
 
 
 def _options(server: ServerGroup) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""Services that read what is published in a cluster, and keep nothing but a cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from index.cluster import ClusterSettings
+from index.cluster.forgetting import ClusterForgotten
+from index.cluster.pushing import push
+from index.cluster.store import ClusterStore
+from index.cluster.versions import ClusterVersions
+from index.forgotten import NOTHING, Forgotten
+from index.snapshot import Snapshot
+from rag.search import Searcher
+from rag.service.app import create_app
+from rag.service.live import Live
+from rag.settings import ServerGroup, Settings
+from tests.index.cluster.memory import MemoryTables
+from tests.index.cluster.pushed import renamed
+
+A, B = "a" * 12, "b" * 12
+QUESTION = "검색 증강 생성에서 환각을 줄이는 방법"
+SOON = 5.0
+
+
+@pytest.fixture
+def tables(snapshot: Snapshot) -> MemoryTables:
+    tables = MemoryTables()
+    ClusterForgotten(tables, "nonmun").write(NOTHING)
+    push(renamed(snapshot, A), ClusterVersions(tables, "nonmun"), 3)
+    return tables
+
+
+@pytest.fixture
+def versions(tables: MemoryTables) -> ClusterVersions:
+    return ClusterVersions(tables, "nonmun")
+
+
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest in the cluster has the snapshot's own version, and these have others."""
+
+
+@pytest.fixture
+def serve(tables: MemoryTables, tmp_path: Path) -> Iterator[Callable[[str], TestClient]]:
+    opened: list[TestClient] = []
+
+    def serve(name: str) -> TestClient:
+        store = ClusterStore(ClusterSettings(uri="memory"), tmp_path / name, lambda _: tables)
+        settings = Settings(data=tmp_path / name, server=ServerGroup(cache_mb=0))
+        live = Live(store, settings)
+        live.refresh()
+        client = TestClient(create_app(live, settings), raise_server_exceptions=False)
+        opened.append(client.__enter__())
+        return opened[-1]
+
+    yield serve
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    ends = time.monotonic() + SOON
+    while not holds():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def ask(client: TestClient, text: str = QUESTION, **more: Any) -> dict[str, Any]:
+    reply = client.post("/v1/search", json={"query": text, **more})
+    assert reply.status_code == 200, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+def test_a_service_replies_as_one_that_has_the_files(
+    serve: Callable[[str], TestClient], client: TestClient, snapshot: Snapshot
+) -> None:
+    served = serve("one")
+    for path, asked in (
+        ("/v1/search", {"query": QUESTION}),
+        ("/v1/search", {"query": "attention", "filters": {"min_votes": 5}}),
+        ("/v1/search", {"query": "1706.03762"}),
+        ("/v1/ask", {"question": QUESTION}),
+    ):
+        found, wanted = (one.post(path, json=asked).json() for one in (served, client))
+        for reply in (found, wanted):
+            reply.pop("took_ms")
+            reply.pop("index_version")
+        assert _rounded(found) == _rounded(wanted)
+    paper = served.get("/v1/papers/https://arxiv.org/abs/1706.03762v3").json()
+    wanted = client.get("/v1/papers/1706.03762").json()
+    assert paper | {"index_version": ""} == wanted | {"index_version": ""}
+    assert served.get("/v1/papers/none").status_code == 404
+    index = served.get("/v1/index").json()
+    wanted = client.get("/v1/index").json()
+    assert (index["sections"], index["since"]) == (wanted["sections"], wanted["since"])
+    assert served.get("/readyz").json()["status"] == "ready"
+
+
+def test_what_needs_all_papers_says_that_it_is_not_there(
+    serve: Callable[[str], TestClient],
+) -> None:
+    served = serve("one")
+    for reply in (
+        served.post("/v1/similar", json={"ids": ["1706.03762"]}),
+        served.get("/v1/map"),
+    ):
+        assert reply.status_code == 501
+        assert "in a cluster" in reply.json()["detail"]
+
+
+def test_all_services_switch_soon_and_back(
+    serve: Callable[[str], TestClient], versions: ClusterVersions, snapshot: Snapshot
+) -> None:
+    both = [serve("one"), serve("two")]
+    assert {ask(one)["index_version"] for one in both} == {A}
+    push(renamed(snapshot, B), versions, 3)
+    assert all(soon(lambda one=one: ask(one)["index_version"] == B) for one in both)
+    versions.activate(A)
+    assert all(soon(lambda one=one: ask(one)["index_version"] == A) for one in both)
+
+
+def test_what_is_forgotten_is_soon_gone_and_what_is_taken_back_is_found(
+    serve: Callable[[str], TestClient], tables: MemoryTables
+) -> None:
+    served = serve("one")
+    first = ask(served)["papers"][0]["id"]
+    listed = ClusterForgotten(tables, "nonmun")
+    listed.write(Forgotten(frozenset({first})))
+    gone = lambda: first not in [one["id"] for one in ask(served)["papers"]]  # noqa: E731
+    assert soon(gone)
+    assert served.get(f"/v1/papers/{first}").status_code == 404
+    listed.write(NOTHING)
+    assert soon(lambda: not gone())
+
+
+def test_a_cluster_that_is_gone_is_told_and_service_resumes_by_itself(
+    serve: Callable[[str], TestClient], tables: MemoryTables
+) -> None:
+    served = serve("one")
+    wanted = ask(served)["papers"]
+    tables.broken = {"all"}
+    reply = served.post("/v1/search", json={"query": "diffusion"})
+    assert reply.status_code == 503
+    assert "cluster is gone" in reply.json()["detail"]
+    assert served.get("/readyz").status_code == 503
+    assert served.get("/healthz").status_code == 200
+    tables.broken = set()
+    assert ask(served)["papers"] == wanted
+    assert soon(lambda: served.get("/readyz").status_code == 200)
+    assert soon(lambda: served.get("/readyz").json()["trouble"] is None)
+
+
+def test_a_leg_that_is_not_searched_is_told_in_legs(
+    serve: Callable[[str], TestClient], tables: MemoryTables
+) -> None:
+    served = serve("one")
+    tables.broken = {"search terms"}
+    legs = ask(served)["legs"]
+    assert (legs["lexical"], legs["dense"]) == ("failed", "ok")
+    ready = served.get("/readyz")
+    assert ready.status_code == 503
+    assert "lexical" in ready.json()["detail"]
+    tables.broken = set()
+    assert ask(served)["legs"]["lexical"] == "ok"
+
+
+def test_one_that_starts_before_anything_is_published_says_how_to(tmp_path: Path) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: MemoryTables())
+    with pytest.raises(Exception, match="nothing is published in memory under nonmun; run nonmun"):
+        Live(store, Settings(data=tmp_path)).refresh()
+
+
+def test_a_searcher_of_a_cluster_is_a_searcher(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    searcher = Searcher(store.open_live())
+    wanted = Searcher(snapshot).search(QUESTION).hits
+    assert [hit.paper for hit in searcher.search(QUESTION).hits] == [hit.paper for hit in wanted]
+    store.close()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 3) if isinstance(value, float) else value
