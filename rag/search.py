@@ -131,7 +131,9 @@ class Searcher:
         conditions = [*filters.conditions(), *not_forgotten(self.forgotten)]
         found, looked_at = self.settings.candidates, self.settings.late_candidates
         asked = Asked(self.weights, found, looked_at, conditions, filters.sections)
-        return self._over(elsewhere.gather(seen(text), asked, arxiv_numbers(text)))
+        with stage(Stage.GATHER):
+            gathered = elsewhere.gather(seen(text), asked, arxiv_numbers(text))
+        return self._over(gathered)
 
     def holding(self, names: Iterable[str]) -> Searcher:
         """What searches some papers, by whatever name, and perhaps others.

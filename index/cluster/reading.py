@@ -49,7 +49,7 @@ from index.snapshot import Snapshot
 Ints = npt.NDArray[np.int64]
 
 _PARTS_AT_ONCE = 256  # of files
-_PAPERS_KEPT = 4_096
+_PAPERS_KEPT = 2_048  # of 25 kB each
 
 
 class Reader:
@@ -60,8 +60,7 @@ class Reader:
         versions: ClusterVersions,
         version: str,
         cache: Path,
-        encoder: Encoder | None = None,
-        late_encoder: MultiVectorEncoder | None = None,
+        like: Snapshot | None = None,
     ) -> None:
         """Read the small files of a version, if they are not in the cache.
 
@@ -69,12 +68,12 @@ class Reader:
             versions: Of the store.
             version: Which.
             cache: A folder for files; they are found there again.
-            encoder: The one that made the vectors, without the map, if it is open already.
-            late_encoder: The one that made the tokens, if it is open already.
+            like: One whose encoders are used, where they are the same ones.
 
         Raises:
             ClusterError: It is not there, half-written, broken or of another format.
             SnapshotError: Its files are of another format.
+            EncoderError: The encoder can't be loaded, or is another by now.
         """
         self.tables: Tables = versions.tables
         self._versions, self.version = versions, version
@@ -86,12 +85,18 @@ class Reader:
             self.known = _known(folder)
         except (OSError, ValueError) as error:
             raise ClusterError(f"version {version} in the cluster is broken: {error}") from None
+        if self.known.manifest.version != version:
+            held = self.known.manifest.version
+            raise ClusterError(f"version {version} in the cluster holds version {held}; push again")
         for kind in (PAPERS, PASSAGES, PARCELS):
             self.tables.load(self.table(kind))
         self._check_tables()
-        self._encoder, self._late_encoder = encoder, late_encoder
+        self._encoder: Encoder | None = None
+        self._late_encoder: MultiVectorEncoder | None = None
         self._parcels: Kept[int, Parcel] = Kept(_PAPERS_KEPT)
         base = self.snapshot(())
+        if like is not None:
+            base.borrow(like)
         self._encoder = base.plain_encoder
         self._late_encoder = None if base.late is None else base.late.encoder
 

@@ -59,6 +59,7 @@ class ClusterStore:
         self._live = _Polled(lambda: self._there.live())
         self.forgotten = PolledForgotten(self._read_forgotten)
         self._list: ClusterForgotten | None = None
+        self._last: Snapshot | None = None  # its encoders are used again
 
     def live(self) -> str | None:
         """The live version; `None` before anything is published.
@@ -125,8 +126,9 @@ class ClusterStore:
         Raises:
             NonmunError: It can't be read.
         """
-        reader = Reader(self._there, version, self.folder)
-        return Gatherer(reader, self._threads).snapshot
+        reader = Reader(self._there, version, self.folder, self._last)
+        self._last = Gatherer(reader, self._threads).snapshot
+        return self._last
 
     def versions(self) -> list[Version]:
         """All published versions, the one that was pushed last first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from index.cluster.gathering import Gatherer
 from index.cluster.pushing import push
 from index.cluster.reading import Reader
 from index.cluster.versions import ClusterVersions
+from index.manifest import seal
 from index.snapshot import Snapshot
 
 KEEP = 3
@@ -29,11 +31,17 @@ def renamed(snapshot: Snapshot, version: str) -> Snapshot:
     return other
 
 
+def another(snapshot: Snapshot, folder: Path) -> Snapshot:
+    """Another version of the same papers, in a folder of its own."""
+    shutil.copytree(snapshot.folder, folder)
+    seal(folder, replace(snapshot.manifest, forced=[folder.name]))
+    late = snapshot.late
+    return Snapshot.open(folder, snapshot.plain_encoder, None if late is None else late.encoder)
+
+
 def read(versions: ClusterVersions, snapshot: Snapshot, cache: Path) -> Reader:
     """A version that was pushed, with the encoders of its snapshot."""
-    late = snapshot.late
-    encoder = None if late is None else late.encoder
-    return Reader(versions, snapshot.version, cache, snapshot.plain_encoder, encoder)
+    return Reader(versions, snapshot.version, cache, snapshot)
 
 
 def gatherer(tables: Tables, snapshot: Snapshot, cache: Path) -> Gatherer:

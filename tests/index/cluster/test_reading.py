@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from index.cluster.versions import FILES, PARCELS, PASSAGES, ClusterVersions
 from index.errors import ClusterError, EncoderError
 from index.snapshot import Snapshot
 from tests.index.cluster.memory import MemoryTables
-from tests.index.cluster.pushed import read
+from tests.index.cluster.pushed import read, renamed
 
 
 @pytest.fixture
@@ -110,21 +111,21 @@ def test_vectors_of_another_dimension_are_told(
 
 
 def test_another_encoder_than_made_the_vectors_is_told(
-    versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
+    versions: ClusterVersions,
+    snapshot: Snapshot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Other:
-        fingerprint = "other"
-        dimension = snapshot.manifest.dimension
-
-    with pytest.raises(EncoderError, match=r"was built with the encoder .* the one here is other"):
-        Reader(versions, snapshot.version, tmp_path, Other())  # type: ignore[arg-type]
+    monkeypatch.setattr("index.snapshot.open_encoder", lambda _: SimpleNamespace(fingerprint="new"))
+    with pytest.raises(EncoderError, match=r"was built with the encoder .*, the one here is new"):
+        Reader(versions, snapshot.version, tmp_path)
 
 
 def test_a_version_that_is_not_there_is_told(
     versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
 ) -> None:
     with pytest.raises(ClusterError, match="version 000000000000 is half-written"):
-        Reader(versions, "0" * 12, tmp_path, snapshot.plain_encoder)
+        Reader(versions, "0" * 12, tmp_path, snapshot)
 
 
 def test_a_cache_that_cannot_be_written_is_told(
@@ -133,3 +134,13 @@ def test_a_cache_that_cannot_be_written_is_told(
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ClusterError, match=r"can't write .*not a directory"):
         read(versions, snapshot, tmp_path / "file")
+
+
+def test_tables_that_hold_another_version_are_told(
+    versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    other = renamed(snapshot, "a" * 12)
+    push(other, versions, 3)
+    wanted = f"version {'a' * 12} in the cluster holds version {snapshot.version}"
+    with pytest.raises(ClusterError, match=wanted):
+        read(versions, other, tmp_path)

@@ -22,9 +22,8 @@ from rag.service.app import create_app
 from rag.service.live import Live
 from rag.settings import ServerGroup, Settings
 from tests.index.cluster.memory import MemoryTables
-from tests.index.cluster.pushed import renamed
+from tests.index.cluster.pushed import another
 
-A, B = "a" * 12, "b" * 12
 QUESTION = "검색 증강 생성에서 환각을 줄이는 방법"
 SOON = 5.0
 
@@ -33,18 +32,13 @@ SOON = 5.0
 def tables(snapshot: Snapshot) -> MemoryTables:
     tables = MemoryTables()
     ClusterForgotten(tables, "nonmun").write(NOTHING)
-    push(renamed(snapshot, A), ClusterVersions(tables, "nonmun"), 3)
+    push(snapshot, ClusterVersions(tables, "nonmun"), 3)
     return tables
 
 
 @pytest.fixture
 def versions(tables: MemoryTables) -> ClusterVersions:
     return ClusterVersions(tables, "nonmun")
-
-
-@pytest.fixture
-def cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The manifest in the cluster has the snapshot's own version, and these have others."""
 
 
 @pytest.fixture
@@ -70,7 +64,7 @@ def soon(holds: Callable[[], bool]) -> bool:
     while not holds():
         if time.monotonic() > ends:
             return False
-        time.sleep(0.05)
+        time.sleep(0.1)
     return True
 
 
@@ -118,29 +112,50 @@ def test_what_needs_all_papers_says_that_it_is_not_there(
         assert "in a cluster" in reply.json()["detail"]
 
 
+@pytest.fixture
+def lives(tables: MemoryTables, tmp_path: Path) -> Iterator[list[Live]]:
+    """Two services' searchers, each with a connection and a cache of its own."""
+    lives = []
+    for name in ("one", "two"):
+        store = ClusterStore(ClusterSettings(uri="memory"), tmp_path / name, lambda _: tables)
+        lives.append(Live(store, Settings(data=tmp_path / name)))
+        lives[-1].refresh()
+        lives[-1].watch()
+    yield lives
+    for live in lives:
+        live.close()
+
+
 def test_all_services_switch_soon_and_back(
-    serve: Callable[[str], TestClient], versions: ClusterVersions, snapshot: Snapshot
+    lives: list[Live], versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    both = [serve("one"), serve("two")]
-    assert {ask(one)["index_version"] for one in both} == {A}
-    push(renamed(snapshot, B), versions, 3)
-    assert all(soon(lambda one=one: ask(one)["index_version"] == B) for one in both)
-    versions.activate(A)
-    assert all(soon(lambda one=one: ask(one)["index_version"] == A) for one in both)
+    first, second = snapshot.version, another(snapshot, tmp_path / "another")
+
+    def all_serve(version: str) -> bool:
+        return all(live.searcher.snapshot.version == version for live in lives)
+
+    assert all_serve(first)
+    push(second, versions, 3)
+    assert soon(lambda: all_serve(second.version))
+    versions.activate(first)
+    assert soon(lambda: all_serve(first))
 
 
 def test_what_is_forgotten_is_soon_gone_and_what_is_taken_back_is_found(
-    serve: Callable[[str], TestClient], tables: MemoryTables
+    lives: list[Live], tables: MemoryTables
 ) -> None:
-    served = serve("one")
-    first = ask(served)["papers"][0]["id"]
+    first = lives[0].searcher.search(QUESTION, 1).hits[0].paper.id
+
+    def finds() -> set[bool]:
+        found = [live.searcher.search(QUESTION, 1).hits[0].paper.id for live in lives]
+        return {one == first for one in found}
+
     listed = ClusterForgotten(tables, "nonmun")
     listed.write(Forgotten(frozenset({first})))
-    gone = lambda: first not in [one["id"] for one in ask(served)["papers"]]  # noqa: E731
-    assert soon(gone)
-    assert served.get(f"/v1/papers/{first}").status_code == 404
+    assert soon(lambda: finds() == {False})
+    assert lives[0].searcher.holding([first]).row_of(first) is None
     listed.write(NOTHING)
-    assert soon(lambda: not gone())
+    assert soon(lambda: finds() == {True})
 
 
 def test_a_cluster_that_is_gone_is_told_and_service_resumes_by_itself(
