@@ -24,12 +24,20 @@ from index.cluster.base import (
     Relation,
     Sparse,
 )
+from index.cluster.gate import Gate
 from index.errors import ClusterError
 
 _PATIENCE_S = 3_600.0  # for an index over millions of vectors
 _NOT_FOUND = 100
 _NO_ALIAS = 1600
-_GONE = ("fail connecting", "unavailable", "deadline", "timeout", "connection refused")
+_GONE = (
+    "fail connecting",
+    "unavailable",
+    "deadline",
+    "timeout",
+    "connection refused",
+    "retry run out",
+)
 _BYTES_AT_ONCE = 4_000_000
 _GRAPH, _GRAPH_PARAMETERS = "HNSW", {"M": 32, "efConstruction": 256}
 _BREADTH, _MOST_BREADTH = 2, 32_768
@@ -57,6 +65,7 @@ class MilvusTables:
         """
         self._settings = settings
         self._where = settings.uri
+        self._gate = Gate(settings.timeout_s)
         if settings.uri.endswith(".db") and not Path(settings.uri).parent.is_dir():
             raise ClusterError(f"there is no folder {Path(settings.uri).parent} for cluster.uri")
         try:
@@ -244,12 +253,10 @@ class MilvusTables:
     def target(self, name: str) -> str | None:
         """The collection of an alias."""
         try:
-            told = self._client.describe_alias(name, timeout=self._settings.timeout_s)
+            told = self._try(lambda timeout: self._client.describe_alias(name, timeout=timeout))
         except MilvusException as error:
             if _is_missing(error):
                 return None
-            raise ClusterError(self._told(error)) from None
-        except Exception as error:
             raise ClusterError(self._told(error)) from None
         return str(told["collection_name"]) or None
 
@@ -257,19 +264,45 @@ class MilvusTables:
         """Delete an alias."""
         self._do(lambda timeout: self._client.drop_alias(name, timeout=timeout))
 
-    def _do(self, work: Any, seconds: float | None = None) -> Any:
+    def _do(self, work: _Work, seconds: float | None = None) -> Any:
+        """Have something done that the server is not expected to refuse."""
         try:
-            return work(timeout=seconds or self._settings.timeout_s)
+            return self._try(work, seconds)
+        except MilvusException as error:
+            raise ClusterError(self._told(error)) from None
+
+    def _try(self, work: _Work, seconds: float | None = None) -> Any:
+        """Have something done, unless nobody was there a moment ago.
+
+        Raises:
+            MilvusException: The server refuses.
+            ClusterError: Nobody is there.
+        """
+        if not self._gate.opens():
+            raise ClusterError(f"{self._where} can't be reached; it is tried again in a moment")
+        try:
+            done = work(timeout=seconds or self._settings.timeout_s)
         # Whatever pymilvus and gRPC raise.
         except Exception as error:
+            if isinstance(error, MilvusException) and not self._is_gone(error):
+                self._gate.worked()
+                raise
+            if self._is_gone(error):
+                self._gate.failed()
             raise ClusterError(self._told(error)) from None
+        self._gate.worked()
+        return done
+
+    def _is_gone(self, error: Exception) -> bool:
+        """Whether an error says that nobody is there, or does not reply."""
+        said = _said(error).lower()
+        return any(word in said for word in _GONE)
 
     def _told(self, error: Exception) -> str:
         """What went wrong, in a line."""
-        said = error.message if isinstance(error, MilvusException) else str(error)
-        line = " ".join(str(said).split())[:300]
+        line = " ".join(_said(error).split())[:300]
         lowered = line.lower()
-        if any(word in lowered for word in _GONE):
+        if self._is_gone(error):
             return f"{self._where} can't be reached: {line}"
         if "auth check failure" in lowered or "unauthenticated" in lowered:
             return f"{self._where} refuses cluster.token: {line}"
@@ -302,6 +335,10 @@ class MilvusTables:
                 f"{self._where} is Milvus {self.version}; for sparse vectors it has to be 2.4 or"
                 " newer"
             )
+
+
+def _said(error: Exception) -> str:
+    return str(error.message if isinstance(error, MilvusException) else error)
 
 
 def _is_vector(field: Field) -> bool:
