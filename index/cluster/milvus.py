@@ -212,8 +212,7 @@ class MilvusTables:
                 timeout=timeout,
             )
         )
-        rows = np.fromiter((hit[KEY] for hit in hits), np.int64, len(hits))
-        scores = np.fromiter((hit["distance"] for hit in hits), np.float32, len(hits))
+        rows, scores = np.array(hits.ids, np.int64), np.array(hits.distances, np.float32)
         order = np.lexsort((rows, -scores))  # of equal ones the first, whatever comes first
         return Found(rows[order], scores[order])
 

@@ -48,7 +48,9 @@ from index.snapshot import Snapshot
 
 Ints = npt.NDArray[np.int64]
 
+# What is read at once: Milvus sends no more than 64 MB.
 _PARTS_AT_ONCE = 256  # of files
+_PAPERS_AT_ONCE = 512
 _PAPERS_KEPT = 2_048  # of 25 kB each
 
 
@@ -145,10 +147,9 @@ class Reader:
         found = {row: self._parcels.get(row) for row in rows}
         missing = [row for row, parcel in found.items() if parcel is None]
         texts: dict[int, list[str]] = {}
-        if missing:
-            conditions = [Condition("paper", Relation.IN, missing)]
-            fields = ["paper", "data"]
-            for one in self.tables.look_up(self.table(PARCELS), conditions, fields):
+        for begin in range(0, len(missing), _PAPERS_AT_ONCE):
+            some = [Condition("paper", Relation.IN, missing[begin : begin + _PAPERS_AT_ONCE])]
+            for one in self.tables.look_up(self.table(PARCELS), some, ["paper", "data"]):
                 texts.setdefault(int(one["paper"]), []).append(one["data"])
         for row in missing:
             try:
