@@ -29,6 +29,7 @@ from index.errors import ClusterError
 
 _PATIENCE_S = 3_600.0  # for an index over millions of vectors
 _NOT_FOUND = 100
+_NOT_LOADED = 101
 _NO_ALIAS = 1600
 _GONE = (
     "fail connecting",
@@ -167,10 +168,11 @@ class MilvusTables:
 
     def count(self, table: str) -> int:
         """How many rows there are."""
-        found = self._do(
+        found = self._read(
+            table,
             lambda timeout: self._client.query(
                 table, filter="", output_fields=["count(*)"], timeout=timeout
-            )
+            ),
         )
         return int(found[0]["count(*)"])
 
@@ -200,7 +202,9 @@ class MilvusTables:
         """Find the rows with the highest dot products."""
         if isinstance(query, Sparse) and not len(query.numbers):
             return Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
-        (hits,) = self._do(
+        params = {"metric_type": "IP", "params": self._breadth(table, field, count)}
+        (hits,) = self._read(
+            table,
             lambda timeout: self._client.search(
                 table,
                 data=[_sent(query)],
@@ -208,9 +212,9 @@ class MilvusTables:
                 filter=_expression(conditions),
                 limit=min(count, MOST_FOUND),
                 output_fields=[KEY],
-                search_params={"metric_type": "IP", "params": self._breadth(table, field, count)},
+                search_params=params,
                 timeout=timeout,
-            )
+            ),
         )
         rows, scores = np.array(hits.ids, np.int64), np.array(hits.distances, np.float32)
         order = np.lexsort((rows, -scores))  # of equal ones the first, whatever comes first
@@ -231,14 +235,15 @@ class MilvusTables:
         self, table: str, conditions: Sequence[Condition], fields: Sequence[str]
     ) -> list[dict[str, Any]]:
         """Read fields of all rows that meet conditions, by their keys."""
-        found = self._do(
+        found = self._read(
+            table,
             lambda timeout: self._client.query(
                 table,
                 filter=_expression(conditions),
                 output_fields=[KEY, *fields],
                 limit=MOST_FOUND,
                 timeout=timeout,
-            )
+            ),
         )
         return sorted(map(dict, found), key=lambda row: int(row[KEY]))
 
@@ -262,6 +267,19 @@ class MilvusTables:
     def unpoint(self, name: str) -> None:
         """Delete an alias."""
         self._do(lambda timeout: self._client.drop_alias(name, timeout=timeout))
+
+    def _read(self, table: str, work: _Work) -> Any:
+        """Have rows of a collection read, which is loaded if it is not.
+
+        Milvus Lite has loaded none when it is started anew.
+        """
+        try:
+            return self._try(work)
+        except MilvusException as error:
+            if not _is_released(error):
+                raise ClusterError(self._told(error)) from None
+        self.load(table)
+        return self._do(work)
 
     def _do(self, work: _Work, seconds: float | None = None) -> Any:
         """Have something done that the server is not expected to refuse."""
@@ -420,3 +438,7 @@ def _clause(condition: Condition) -> str:
 
 def _is_missing(error: MilvusException) -> bool:
     return error.code in (_NOT_FOUND, _NO_ALIAS) or "alias not found" in error.message.lower()
+
+
+def _is_released(error: MilvusException) -> bool:
+    return error.code == _NOT_LOADED or "state 'released'" in error.message

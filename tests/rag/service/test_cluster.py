@@ -28,6 +28,12 @@ QUESTION = "검색 증강 생성에서 환각을 줄이는 방법"
 SOON = 5.0
 
 
+@pytest.fixture(autouse=True)
+def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second is soon enough, and too long for a test."""
+    monkeypatch.setattr("index.cluster.store.POLL_S", 0.2)
+
+
 @pytest.fixture
 def tables(snapshot: Snapshot) -> MemoryTables:
     tables = MemoryTables()
