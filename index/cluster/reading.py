@@ -127,7 +127,9 @@ class Reader:
             labels = Listed(self.known.facts.sections), Listed(self.known.facts.days)
             parts = replace(parts, elsewhere=elsewhere, sections=labels[0], dates=labels[1])
         known = self.known
-        return Snapshot(known.folder, known.manifest, self._encoder, self._late_encoder, parts)
+        made = Snapshot(known.folder, known.manifest, self._encoder, self._late_encoder, parts)
+        made.compared = True  # what is read of it is compared as it is read
+        return made
 
     def rows_of(self, names: Iterable[str]) -> list[int]:
         """The rows of papers by whatever name, ascending; those that are not there are left out.

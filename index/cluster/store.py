@@ -42,17 +42,17 @@ class ClusterStore:
         self,
         settings: ClusterSettings,
         folder: Path,
-        connect: Callable[[ClusterSettings], Tables] = open_tables,
+        connect: Callable[[ClusterSettings], Tables] | None = None,
     ) -> None:
         """Connect to nothing yet.
 
         Args:
             settings: They name the cluster.
             folder: For the cache.
-            connect: Opens the store.
+            connect: Opens the store; `None` does what the settings say.
         """
         self.folder = folder
-        self._settings, self._connect = settings, connect
+        self._settings, self._connect = settings, connect or open_tables
         self._lock = threading.Lock()
         self._versions: ClusterVersions | None = None
         self._threads = ThreadPoolExecutor(_SEARCHES, thread_name_prefix="cluster")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -273,6 +274,13 @@ class TestWhoIsNotThere:
         with pytest.raises(ClusterError, match=told):
             open_tables(ClusterSettings(uri=uri, timeout_s=1))
         assert time.monotonic() - began < 5
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymilvus", None)
+    monkeypatch.delitem(sys.modules, "index.cluster.milvus", raising=False)
+    with pytest.raises(ClusterError, match=r"pip install 'nonmun\[cluster\]'"):
+        open_tables(ClusterSettings(uri="http://127.0.0.1:1"))
 
 
 @pytest.mark.slow

@@ -141,10 +141,12 @@ def test_all_services_switch_soon_and_back(
         return all(live.searcher.snapshot.version == version for live in lives)
 
     assert all_serve(first)
+    assert not any(live.trouble for live in lives)
     push(second, versions, 3)
     assert soon(lambda: all_serve(second.version))
     versions.activate(first)
     assert soon(lambda: all_serve(first))
+    assert not any(live.trouble for live in lives)
 
 
 def test_what_is_forgotten_is_soon_gone_and_what_is_taken_back_is_found(
