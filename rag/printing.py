@@ -115,7 +115,7 @@ def _terms_table(entries: Sequence[Entry]) -> Table:
 def serving(address: str, searcher: Searcher) -> None:
     """Where the service is, and a request to try."""
     snapshot, newest = searcher.snapshot, searcher.newest()
-    papers = count(len(snapshot), "paper")
+    papers = count(snapshot.manifest.papers, "paper")
     print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")
     if newest:
         body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
