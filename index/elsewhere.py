@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from index.cluster.base import Condition
+from index.cluster.base import Condition, Floats, Sparse
+from index.errors import ClusterError
 from index.settings import Weights
 
 if TYPE_CHECKING:
+    from index.scoring import Leg
     from index.snapshot import Snapshot
 
 
@@ -52,4 +55,43 @@ class Elsewhere(Protocol):
 
         Raises:
             NonmunError: They can't be read.
+        """
+
+    def alike(
+        self,
+        leg: Leg,
+        sought: Floats | Sparse,
+        count: int,
+        conditions: Sequence[Condition] = (),
+        sections: Sequence[str] = (),
+    ) -> list[int]:
+        """The rows of the papers that a leg finds most alike.
+
+        Args:
+            leg: `LEXICAL`, by weighted terms; `DENSE`, by what papers are about as a whole;
+                `LATENT`.
+            sought: What they are compared with.
+            count: How many.
+            conditions: What they have to be.
+            sections: The names of sections that they have to have one of; empty is none.
+
+        Raises:
+            ClusterError: The store does not do it.
+        """
+
+    def standing_for_all(
+        self,
+        names: Iterable[str],
+        rows: Iterable[int],
+        failed: Mapping[Leg, ClusterError] = MappingProxyType({}),
+    ) -> Snapshot:
+        """Some papers as a snapshot, and after them others that stand for the whole corpus.
+
+        Args:
+            names: Papers by whatever name; those that are not there are not in it.
+            rows: Of other papers.
+            failed: Legs that have failed.
+
+        Raises:
+            ClusterError: They can't be read.
         """

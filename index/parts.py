@@ -73,6 +73,8 @@ class Parts:
         projection: Places of papers on a map.
         failed: Legs that can't be run, and why.
         elsewhere: Where the papers are, if they are not here.
+        stand_for_all: How many papers, the last ones, are there to bring the scores of the others
+            to the scale of a whole corpus; they are never found.
     """
 
     ids: Sequence[str]
@@ -96,6 +98,7 @@ class Parts:
     projection: Projection
     failed: Mapping[Leg, NonmunError] = field(default_factory=dict)
     elsewhere: Elsewhere | None = None
+    stand_for_all: int = 0
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:

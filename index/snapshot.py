@@ -30,7 +30,7 @@ from index.late import LateIndex, TokenSpace
 from index.leases import Lease, share
 from index.lexical import LatentSpace
 from index.manifest import LAYOUT, Manifest, read_manifest
-from index.moments import Moments
+from index.moments import Moments, standardise
 from index.paper_index import PaperIndex
 from index.papers import Paper, Passage, paper_id
 from index.parts import Parts
@@ -328,6 +328,17 @@ class Snapshot:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    @property
+    def stands_for_all(self) -> slice:
+        """The rows of papers that stand for a whole corpus; none of a snapshot on disk."""
+        return slice(len(self) - self._parts.stand_for_all, len(self))
+
+    def standardise(self, scores: Floats) -> Floats:
+        """Scores of all papers as standard deviations above the mean of the corpus: (papers,)."""
+        if not self._parts.stand_for_all:
+            return standardise(scores)
+        return Moments.of(scores[self.stands_for_all]).standardise(scores)
 
     def row_of(self, paper: str) -> int | None:
         """The row of a paper by its id, its address, or its arXiv number with a version.

@@ -133,7 +133,7 @@ class Searcher:
         asked = Asked(self.weights, found, looked_at, conditions, filters.sections)
         with stage(Stage.GATHER):
             gathered = elsewhere.gather(seen(text), asked, arxiv_numbers(text))
-        return self._over(gathered)
+        return self.over(gathered)
 
     def holding(self, names: Iterable[str]) -> Searcher:
         """What searches some papers, by whatever name, and perhaps others.
@@ -142,10 +142,10 @@ class Searcher:
             NonmunError: They can't be read.
         """
         elsewhere = self.snapshot.elsewhere
-        return self if elsewhere is None else self._over(elsewhere.papers(names))
+        return self if elsewhere is None else self.over(elsewhere.papers(names))
 
-    def _over(self, snapshot: Snapshot) -> Searcher:
-        """The same over other papers."""
+    def over(self, snapshot: Snapshot) -> Searcher:
+        """The same searcher, but over other papers."""
         return Searcher(
             snapshot, self.settings, self.rerank_settings, self.reranker, self.forgotten
         )
@@ -220,6 +220,7 @@ class Searcher:
         """Which papers' texts may be taken after: (papers,), neither flagged nor forgotten."""
         trusted = np.ones(len(self.snapshot), np.bool_)
         trusted[self._flagged] = False
+        trusted[self.snapshot.stands_for_all] = False
         if self._forgotten is not None:
             trusted &= ~self._forgotten
         return trusted

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from index.ahead import embedded, near_vector
-from index.cluster.base import MOST_FOUND, Found, Sparse
+from index.cluster.base import MOST_FOUND, Condition, Found, Sparse
 from index.cluster.conditions import papers_with, passages_in
 from index.cluster.gathered import Scales
 from index.cluster.reading import Reader
@@ -109,6 +110,38 @@ class Gatherer:
             ClusterError: They can't be read.
         """
         return self._reader.snapshot(self._reader.rows_of(names))
+
+    def alike(
+        self,
+        leg: Leg,
+        sought: Floats | Sparse,
+        count: int,
+        conditions: Sequence[Condition] = (),
+        sections: Sequence[str] = (),
+    ) -> list[int]:
+        """The rows of the papers that a leg finds most alike; as `Elsewhere` says.
+
+        Raises:
+            ClusterError: The store does not do it.
+        """
+        wanted = [*conditions, *papers_with(sections)]
+        table = self._reader.table(PAPERS)
+        found = self._reader.tables.search(table, _ALIKE[leg], sought, count, wanted)
+        return [int(row) for row in found.rows]
+
+    def standing_for_all(
+        self,
+        names: Iterable[str],
+        rows: Iterable[int],
+        failed: Mapping[Leg, ClusterError] = MappingProxyType({}),
+    ) -> Snapshot:
+        """Some papers, and after them others that stand for the whole corpus.
+
+        Raises:
+            ClusterError: They can't be read.
+        """
+        ordered = sorted({*rows, *self._reader.rows_of(names)})
+        return self._reader.snapshot(ordered, Scales(failed=failed), standing_for_all=True)
 
     def gather(self, text: str, asked: Asked, named: Iterable[str] = ()) -> Snapshot:
         """The papers that a search for a text may show; as `Elsewhere` says.
@@ -262,6 +295,7 @@ class Gatherer:
         return chosen.union(*(one.first for one in every))
 
 
+_ALIKE = {Leg.LEXICAL: "terms", Leg.DENSE: "centre", Leg.LATENT: "latent"}
 _LEGS = {
     "lexical": Leg.LEXICAL,
     "own": Leg.LEXICAL,

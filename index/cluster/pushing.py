@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import evenly
+from index.cluster.background import Sampler
 from index.cluster.base import (
     KEY,
     LONGEST_TEXT,
@@ -118,6 +119,7 @@ class _Push:
         self._progress.stage("push", len(self._snapshot))
         self._create()
         files = _files(self._snapshot)
+        sampler = Sampler(len(self._snapshot))
         papers = passages = parcels = 0
         for block in _blocks(read_parcels(self._snapshot)):
             rows = np.arange(papers, papers + len(block))
@@ -126,10 +128,12 @@ class _Push:
             self._tables.insert(self._names[PASSAGES], columns)
             parts = _parcel_columns(block, rows)
             self._tables.insert(self._names[PARCELS], parts)
+            sampler.take(block, rows)
             papers += len(block)
             passages += len(columns[KEY])
             parcels += len(parts[KEY])
             self._progress.advance(len(block))
+        files |= sampler.files()
         in_parts = file_rows(files, first=1)
         self._tables.insert(self._names[FILES], in_parts)
         for name in self._names.values():

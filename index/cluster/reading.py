@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged, check_arrays, load_mapped
+from index.cluster.background import read_background
 from index.cluster.base import KEY, Condition, FieldKind, Relation, Tables, name_of
 from index.cluster.conditions import with_ids
 from index.cluster.facts import CorpusFacts
@@ -85,6 +86,7 @@ class Reader:
         try:
             check_arrays(folder)
             self.known = _known(folder)
+            self._background = read_background(folder)
         except (OSError, ValueError) as error:
             raise ClusterError(f"version {version} in the cluster is broken: {error}") from None
         if self.known.manifest.version != version:
@@ -111,6 +113,8 @@ class Reader:
         rows: Sequence[int] | Ints,
         scales: Scales | None = None,
         elsewhere: Elsewhere | None = None,
+        *,
+        standing_for_all: bool = False,
     ) -> Snapshot:
         """Some papers of the version as a snapshot.
 
@@ -118,11 +122,15 @@ class Reader:
             rows: Of the papers, ascending.
             scales: What brings their scores to the scale of all; `None` takes them for all.
             elsewhere: Where all others are, if they are to be asked for.
+            standing_for_all: Whether others are added that stand for the whole corpus.
 
         Raises:
             ClusterError: One can't be read.
         """
-        parts = parts_of(self.known, self._read([int(row) for row in rows]), scales or Scales())
+        parcels = self._read([int(row) for row in rows])
+        others = self._background if standing_for_all else []
+        parts = parts_of(self.known, [*parcels, *others], scales or Scales())
+        parts = replace(parts, stand_for_all=len(others))
         if elsewhere is not None:
             labels = Listed(self.known.facts.sections), Listed(self.known.facts.days)
             parts = replace(parts, elsewhere=elsewhere, sections=labels[0], dates=labels[1])

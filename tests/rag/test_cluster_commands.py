@@ -50,13 +50,17 @@ class TestWithACluster:
         self, run: Run, data: Path, tables: MemoryTables, store: Store, tmp_path: Path
     ) -> None:
         assert run("push", "--data", data) == 0
-        assert run("search", QUESTION, "--data", tmp_path / "empty", "--top-k", 3) == 0
-        found = run.out
+        asked = ["search", QUESTION], ["similar", "1706.03762"], ["ask", QUESTION]
+        found = []
+        for words in asked:
+            assert run(*words, "--data", tmp_path / "empty", "--top-k", 3) == 0
+            found.append(run.out)
         monkeypatch = pytest.MonkeyPatch()
         monkeypatch.delenv("NONMUN_CLUSTER__URI")
-        assert run("search", QUESTION, "--data", data, "--top-k", 3) == 0
+        for words, said in zip(asked, found, strict=True):
+            assert run(*words, "--data", data, "--top-k", 3) == 0
+            assert run.out == said
         monkeypatch.undo()
-        assert found == run.out
 
     def test_what_is_forgotten_is_forgotten_there(
         self, run: Run, data: Path, tables: MemoryTables
@@ -79,13 +83,6 @@ class TestWithACluster:
         assert run.err.strip().splitlines()[-1] == "nonmun: the cluster is gone"
         assert run("search", QUESTION, "--data", data) == 1
         assert "nonmun: the cluster is gone" in run.err
-
-    def test_what_needs_all_papers_says_so(
-        self, run: Run, data: Path, tables: MemoryTables
-    ) -> None:
-        assert run("push", "--data", data) == 0
-        assert run("similar", "1706.03762", "--data", data) == 1
-        assert "similar papers are not looked for in a cluster yet" in run.err
 
 
 def test_push_without_a_cluster_is_a_setting_that_is_missing(run: Run, data: Path) -> None:
