@@ -11,6 +11,8 @@ from index.errors import ClusterError
 from index.settings import Weights
 
 if TYPE_CHECKING:
+    from index.cluster.headings import Headings
+    from index.forgotten import Forgotten
     from index.scoring import Leg
     from index.snapshot import Snapshot
 
@@ -94,4 +96,18 @@ class Elsewhere(Protocol):
 
         Raises:
             ClusterError: They can't be read.
+        """
+
+    def headings(self) -> Headings:
+        """What a map says of the papers.
+
+        Raises:
+            ClusterError: It can't be read.
+        """
+
+    def rows_of_forgotten(self, forgotten: Forgotten) -> list[int]:
+        """The rows of papers that are forgotten, ascending.
+
+        Raises:
+            ClusterError: The store does not say.
         """

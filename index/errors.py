@@ -46,10 +46,6 @@ class ClusterError(NonmunError):
     """The store of a cluster can't be reached, refuses, or has not what is asked for."""
 
 
-class ElsewhereError(NonmunError):
-    """What needs all papers at hand, asked of a version whose papers are in a cluster."""
-
-
 class QuestionsError(NonmunError):
     """A file of questions can't be read."""
 

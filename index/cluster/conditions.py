@@ -62,6 +62,12 @@ def not_forgotten(forgotten: Forgotten) -> list[Condition]:
     return [*conditions, *_any("authors", Relation.HAS_NONE, sorted(forgotten.authors))]
 
 
+def forgotten_by(forgotten: Forgotten) -> list[Condition]:
+    """Papers that are forgotten: those that meet any of these."""
+    conditions = _any("plain_id", Relation.IN, sorted(forgotten.papers))
+    return [*conditions, *_any("authors", Relation.HAS_ANY, sorted(forgotten.authors))]
+
+
 def _any(field: str, relation: Relation, names: Iterable[str]) -> list[Condition]:
     listed = list(dict.fromkeys(map(name_of, names)))
     return [Condition(field, relation, listed)] if listed else []

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from index.ahead import embedded, near_vector
-from index.cluster.base import MOST_FOUND, Condition, Found, Sparse
-from index.cluster.conditions import papers_with, passages_in
+from index.cluster.base import KEY, MOST_FOUND, Condition, Found, Sparse
+from index.cluster.conditions import forgotten_by, papers_with, passages_in
 from index.cluster.gathered import Scales
+from index.cluster.headings import Headings, read_headings
 from index.cluster.reading import Reader
 from index.cluster.versions import PAPERS, PASSAGES, PLACE_BITS
 from index.elsewhere import Asked
 from index.errors import ClusterError
+from index.forgotten import Forgotten
 from index.fusion import first_stage
 from index.greatest import top_rows
 from index.moments import Distribution, Moments
@@ -142,6 +144,30 @@ class Gatherer:
         """
         ordered = sorted({*rows, *self._reader.rows_of(names)})
         return self._reader.snapshot(ordered, Scales(failed=failed), standing_for_all=True)
+
+    def headings(self) -> Headings:
+        """What a map says of the papers.
+
+        Raises:
+            ClusterError: It can't be read.
+        """
+        try:
+            return read_headings(self._reader.known.folder)
+        except (OSError, ValueError) as error:
+            raise ClusterError(f"the cache of a cluster is broken: {error}") from None
+
+    def rows_of_forgotten(self, forgotten: Forgotten) -> list[int]:
+        """The rows of papers that are forgotten, ascending.
+
+        Raises:
+            ClusterError: The store does not say.
+        """
+        table = self._reader.table(PAPERS)
+        found = [
+            self._reader.tables.look_up(table, [condition], [])
+            for condition in forgotten_by(forgotten)
+        ]
+        return sorted({int(row[KEY]) for rows in found for row in rows})
 
     def gather(self, text: str, asked: Asked, named: Iterable[str] = ()) -> Snapshot:
         """The papers that a search for a text may show; as `Elsewhere` says.

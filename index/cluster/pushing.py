@@ -26,6 +26,7 @@ from index.cluster.base import (
     name_of,
 )
 from index.cluster.facts import facts_files
+from index.cluster.headings import headings_files
 from index.cluster.parcels import BLOCK, Parcel, read_parcels
 from index.cluster.versions import (
     FILES,
@@ -301,7 +302,7 @@ def _files(snapshot: Snapshot) -> dict[str, bytes]:
         for name in sorted([*names, *_SINGLE])
         if (snapshot.folder / name).exists()  # a report may be gone
     }
-    return files | facts_files(snapshot)
+    return files | facts_files(snapshot) | headings_files(snapshot)
 
 
 def _facts(content: bytes) -> FileFacts:

@@ -19,7 +19,6 @@ from starlette.types import Scope
 from index.errors import (
     BuildRunningError,
     ClusterError,
-    ElsewhereError,
     NonmunError,
     SnapshotError,
     UnknownBuildError,
@@ -56,7 +55,6 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     UnknownVersionError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
     ClusterError: HTTPStatus.SERVICE_UNAVAILABLE,
-    ElsewhereError: HTTPStatus.NOT_IMPLEMENTED,
     LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
     LateError: HTTPStatus.GATEWAY_TIMEOUT,
 }

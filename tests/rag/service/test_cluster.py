@@ -17,6 +17,7 @@ from index.cluster.store import ClusterStore
 from index.cluster.versions import ClusterVersions
 from index.forgotten import NOTHING, Forgotten
 from index.snapshot import Snapshot
+from rag.chart import draw
 from rag.search import Searcher
 from rag.service.app import create_app
 from rag.service.live import Live
@@ -107,12 +108,17 @@ def test_a_service_replies_as_one_that_has_the_files(
     assert served.get("/readyz").json()["status"] == "ready"
 
 
-def test_what_needs_all_papers_says_that_it_is_not_there(
-    serve: Callable[[str], TestClient],
+def test_the_map_is_that_of_the_snapshot(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    reply = serve("one").get("/v1/map")
-    assert reply.status_code == 501
-    assert "in a cluster" in reply.json()["detail"]
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    opened = store.open_live()
+    author = snapshot.paper(5).authors[0]
+    some = Forgotten(frozenset({snapshot.ids[0]}), frozenset({author}))
+    for forgotten in (NOTHING, some):
+        wanted = draw(Searcher(snapshot, forgotten=forgotten))
+        assert draw(Searcher(opened, forgotten=forgotten)) == wanted
+    store.close()
 
 
 @pytest.fixture
