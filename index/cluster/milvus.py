@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -21,9 +20,9 @@ from index.cluster.base import (
     FieldKind,
     Floats,
     Found,
-    Relation,
     Sparse,
 )
+from index.cluster.expressions import expression
 from index.cluster.gate import Gate
 from index.errors import ClusterError
 
@@ -209,7 +208,7 @@ class MilvusTables:
                 table,
                 data=[_sent(query)],
                 anns_field=field,
-                filter=_expression(conditions),
+                filter=expression(conditions),
                 limit=min(count, MOST_FOUND),
                 output_fields=[KEY],
                 search_params=params,
@@ -239,7 +238,7 @@ class MilvusTables:
             table,
             lambda timeout: self._client.query(
                 table,
-                filter=_expression(conditions),
+                filter=expression(conditions),
                 output_fields=[KEY, *fields],
                 limit=MOST_FOUND,
                 timeout=timeout,
@@ -417,23 +416,6 @@ def _bytes(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
     return sum(map(_bytes, value)) if isinstance(value, list | tuple) else 8
-
-
-def _expression(conditions: Sequence[Condition]) -> str:
-    """Conditions as Milvus writes them."""
-    return " and ".join(map(_clause, conditions))
-
-
-def _clause(condition: Condition) -> str:
-    field, relation, values = condition
-    if relation in (Relation.AT_LEAST, Relation.AT_MOST):
-        return f"{field} {relation} {int(values[0])}"
-    # JSON's texts are those of Milvus: in double quotes, with the same escapes.
-    listed = json.dumps(list(values), ensure_ascii=False)
-    if relation in (Relation.HAS_ANY, Relation.HAS_NONE):
-        clause = f"array_contains_any({field}, {listed})"
-        return clause if relation is Relation.HAS_ANY else f"not {clause}"
-    return f"{field} {relation} {listed}"
 
 
 def _is_missing(error: MilvusException) -> bool:

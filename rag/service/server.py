@@ -39,7 +39,8 @@ def serve(settings: Settings, on_ready: Callable[[str, Manifest, Paper | None], 
         # Not before: what counts looks for the folder of the counts as it is imported.
         from rag.service.running import run
 
-        run(settings, taken, lambda *served: on_ready(_address(server, taken), *served))
+        address = _address(server, taken)
+        run(settings, taken, lambda manifest, newest: on_ready(address, manifest, newest))
 
 
 @contextmanager
