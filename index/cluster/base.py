@@ -148,6 +148,12 @@ class Tables(Protocol):
     def load(self, table: str) -> None:
         """Make a table ready to be searched that was finished, if it is not."""
 
+    def unload(self, table: str) -> None:
+        """Give back the memory that a table takes that nobody is expected to search.
+
+        It is loaded again when it is read.
+        """
+
     def count(self, table: str) -> int:
         """How many rows there are."""
 

@@ -165,6 +165,10 @@ class MilvusTables:
         """Load a collection, if it is not loaded."""
         self._do(lambda timeout: self._client.load_collection(table, timeout=timeout), _PATIENCE_S)
 
+    def unload(self, table: str) -> None:
+        """Release a collection."""
+        self._do(lambda timeout: self._client.release_collection(table, timeout=timeout))
+
     def count(self, table: str) -> int:
         """How many rows there are."""
         found = self._read(

@@ -103,8 +103,12 @@ def push(
     versions.clear_unfinished()
     if all(one.version != snapshot.version for one in versions.versions()):
         _Push(snapshot, versions, progress or Silent()).run()
+    before = versions.live()
     versions.activate(snapshot.version)
-    return versions.retire(keep)
+    retired = versions.retire(keep)
+    # Who has not switched yet still reads what was live; and it is gone back to most often.
+    versions.unload_all_but((snapshot.version, before))
+    return retired
 
 
 class _Push:

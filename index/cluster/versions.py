@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +152,13 @@ class ClusterVersions:
         for version in gone:
             self.drop(version)
         return gone
+
+    def unload_all_but(self, kept: Collection[str | None]) -> None:
+        """Give back the memory of all versions but some; one that is asked for is loaded again."""
+        for version in self._there():
+            if version not in kept and self._is_whole(version):
+                for kind in (PAPERS, PASSAGES, PARCELS):
+                    self.tables.unload(self.table(version, kind))
 
     def clear_unfinished(self) -> list[str]:
         """Delete what pushes have left that did not come to their end.

@@ -19,7 +19,8 @@ class MemoryTables:
         self.columns: dict[str, dict[str, list[Any]]] = {}
         self.schemas: dict[str, list[Field]] = {}
         self.aliases: dict[str, str] = {}
-        self.ready: set[str] = set()
+        self.finished: set[str] = set()
+        self.ready: set[str] = set()  # loaded
         self.broken: set[str] = set()
         self.calls: list[str] = []
         self._matrices: dict[tuple[str, str], Any] = {}
@@ -45,6 +46,7 @@ class MemoryTables:
     def finish(self, table: str) -> None:
         self._called("finish")
         assert table in self.columns
+        self.finished.add(table)
         self.ready.add(table)
 
     def count(self, table: str) -> int:
@@ -60,6 +62,7 @@ class MemoryTables:
         assert table not in self.aliases.values()
         del self.columns[table]
         self.ready.discard(table)
+        self.finished.discard(table)
         self._matrices = {key: one for key, one in self._matrices.items() if key[0] != table}
 
     def search(
@@ -114,7 +117,14 @@ class MemoryTables:
 
     def load(self, table: str) -> None:
         self._called("load")
-        self._must_be_ready(table)
+        if table not in self.finished:
+            raise ClusterError(f"{table} is not finished")
+        self.ready.add(table)
+
+    def unload(self, table: str) -> None:
+        self._called("unload")
+        self._there(table)
+        self.ready.discard(table)
 
     def unpoint(self, name: str) -> None:
         self._called("unpoint")
@@ -122,7 +132,7 @@ class MemoryTables:
 
     def _must_be_ready(self, table: str) -> None:
         if table not in self.ready:
-            raise ClusterError(f"{table} is not loaded")
+            self.load(table)
 
     def _called(self, what: str) -> None:
         self.calls.append(what)

@@ -202,6 +202,16 @@ class TestOldOnes:
         assert versions.retire(1) == [C, B]
         assert versions.live() == A
 
+    def test_only_the_live_one_and_the_one_before_take_memory(
+        self, versions: ClusterVersions, tables: MemoryTables, snapshot: Snapshot
+    ) -> None:
+        for one in (A, B, C):
+            push(renamed(snapshot, one), versions, 3)
+        loaded = {name for name in tables.ready if not name.endswith(FILES)}
+        wanted = {name for name in names_of(B, C) if not name.endswith(FILES)}
+        assert loaded == wanted
+        assert {one.version for one in versions.versions()} == {A, B, C}
+
     def test_going_back_and_forward(self, versions: ClusterVersions, snapshot: Snapshot) -> None:
         for one in (A, B):
             push(renamed(snapshot, one), versions, 3)
