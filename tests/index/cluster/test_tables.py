@@ -228,11 +228,12 @@ class TestNames:
 
     def test_one_that_was_unloaded_is_loaded_when_it_is_read(self, tables: Tables) -> None:
         """As all are when Milvus Lite is started anew."""
-        for work in (
+        works: list[Callable[[], int]] = [
             lambda: tables.count("papers"),
             lambda: len(tables.search("papers", "vector", VECTORS[0], 3).rows),
             lambda: len(tables.look_up("papers", [Condition(KEY, Relation.IN, [0])], ["id"])),
-        ):
+        ]
+        for work in works:
             tables.unload("papers")
             assert work() > 0
 
