@@ -19,6 +19,7 @@ COMMANDS = (
     "eval",
     "versions",
     "rollback",
+    "push",
     "verify",
     "forget",
 )

@@ -59,6 +59,10 @@ class Ahead:
             snapshot, embedded(snapshot, text), candidates
         )
 
+    def know(self, text: str, candidates: int, near: Near) -> None:
+        """Take what was computed of a query elsewhere."""
+        self._near.put((text, candidates), near)
+
     def tokens(self, snapshot: Snapshot, text: str) -> LateQuery | None:
         """A query's tokens, compared with all centroids now if they were not before.
 

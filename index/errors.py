@@ -42,6 +42,10 @@ class BatchError(NonmunError):
     """Workers that are to do the work of a build can't, or are gone."""
 
 
+class ClusterError(NonmunError):
+    """The store of a cluster can't be reached, refuses, or has not what is asked for."""
+
+
 class QuestionsError(NonmunError):
     """A file of questions can't be read."""
 

@@ -64,7 +64,8 @@ class Forgotten:
         """Which papers of a snapshot are forgotten: (papers,); `None` where none is."""
         mask = np.zeros(len(snapshot), np.bool_)
         if self.papers:
-            mask |= [plain_id(name) in self.papers for name in snapshot.ids]
+            named = (plain_id(name) in self.papers for name in snapshot.ids)
+            mask |= np.fromiter(named, np.bool_, len(snapshot))
         if self.authors:
             mask |= snapshot.authors.rows_named(self.authors)
         return mask if mask.any() else None

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from index.ahead import near_vector
 from index.late import LateQuery
-from index.moments import Moments, standardise
+from index.moments import Moments
 from index.spans import kept
 from index.vectors import Neighbours
 
@@ -32,7 +32,7 @@ Rows = npt.NDArray[np.int64]
 _ENOUGH = 5.0  # words that one paper alone has, whose information makes a question specific
 _FIFTH = 0.2  # the share of a query's words below which sharing them proves little
 _KOREAN = 0.3  # of the letters
-_TRANSLATED = 0.5  # what a word's translation counts beside the word
+TRANSLATED = 0.5  # what a word's translation counts beside the word
 _WHOLE = 2 / 3  # the share of the whole paper in the late leg; the rest is its best passage
 _NO_TOKEN = -6.0  # standard deviations; where a paper has nothing to compare
 
@@ -126,19 +126,25 @@ def score_lexical(snapshot: Snapshot, query: Query, allowed: Allowed | None) -> 
     With a filter on sections a paper is its best passage that passes; else it is matched as a
     whole, with its title.
     """
-    query.words = snapshot.lexicon.words_of(query.text)
+    read_words(snapshot, query)
     lexicon = snapshot.lexicon
-    query.terms = lexicon.numbers(query.words)
-    names = snapshot.glossary.translations(query.text)
-    translated = dict.fromkeys(word for name in names for word in lexicon.words_of_name(name))
-    query.translations = lexicon.numbers(word for word in translated if word not in query.words)
     whole = allowed is None or allowed.papers[snapshot.owners].sum() == allowed.passages.sum()
     score = lexicon.score_papers if whole else lexicon.score_passages
     own, others = score(query.terms), score(query.translations)
     if not whole and allowed is not None:
         own, others = (best_of_papers(snapshot, s * allowed.passages) for s in (own, others))
-    scores = own + _TRANSLATED * others
-    return Lexical(standardise(scores), _share(snapshot, query, own), is_korean(query.text))
+    scores = own + TRANSLATED * others
+    return Lexical(lexicon.standardise(scores), _share(snapshot, query, own), is_korean(query.text))
+
+
+def read_words(snapshot: Snapshot, query: Query) -> None:
+    """Find a query's terms, and those that the corpus uses for them in another language."""
+    lexicon = snapshot.lexicon
+    query.words = lexicon.words_of(query.text)
+    query.terms = lexicon.numbers(query.words)
+    names = snapshot.glossary.translations(query.text)
+    translated = dict.fromkeys(word for name in names for word in lexicon.words_of_name(name))
+    query.translations = lexicon.numbers(word for word in translated if word not in query.words)
 
 
 def _share(snapshot: Snapshot, query: Query, scores: Floats) -> float:
@@ -185,7 +191,7 @@ def _best_cosines(
     scores, rows = found.scores[0], found.rows[0]
     if not len(rows):
         return None
-    best[... if allowed is None else allowed.papers] = scores[-1]
+    best[... if allowed is None else allowed.papers] = found.others(0)
     np.maximum.at(best, snapshot.owners[rows], scores)
     return float(scores[0])
 
@@ -245,7 +251,7 @@ def specificity(snapshot: Snapshot, words: Sequence[str]) -> float:
     """
     if not words:
         return 1.0
-    rarest = np.log1p(len(snapshot))
+    rarest = np.log1p(snapshot.lexicon.papers)
     said = sum(map(snapshot.lexicon.rarity, dict.fromkeys(words)))
     return float(min(1.0, said / (_ENOUGH * max(rarest, 1.0))))
 

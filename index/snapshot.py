@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from index.adapt import AdaptedEncoder
 from index.ahead import Ahead
-from index.arrays import Ragged, check_arrays, load_mapped
+from index.arrays import Ragged, check_arrays
 from index.encoders import (
     Encoder,
     EncoderSettings,
@@ -27,23 +26,19 @@ from index.encoders import (
     open_multi_vector_encoder,
 )
 from index.errors import EncoderError, SnapshotError
-from index.glossary import Glossary
-from index.labels import LabelFiles, Labels
 from index.late import LateIndex, TokenSpace
-from index.learned import Learned
 from index.leases import Lease, share
-from index.lexical import LatentSpace, Lexicon
+from index.lexical import LatentSpace
 from index.manifest import LAYOUT, Manifest, read_manifest
-from index.moments import Distribution, Moments
+from index.moments import Moments, standardise
 from index.paper_index import PaperIndex
 from index.papers import Paper, Passage, paper_id
+from index.parts import Parts
 from index.passages import make_passage
-from index.projection import Projection
 from index.quality.duplicates import find_families
-from index.quality.findings import Flag, read_findings
-from index.records import MANY, Records, StoredPapers
+from index.quality.findings import Flag
+from index.records import MANY, StoredPapers
 from index.spans import tuples
-from index.vectors import FaissIndex, IndexFacts, VectorIndex
 from index.verifying import verify_files, verify_opening
 
 Floats = npt.NDArray[np.float32]
@@ -99,6 +94,7 @@ class Snapshot:
         manifest: Manifest,
         encoder: Encoder | None = None,
         late_encoder: MultiVectorEncoder | None = None,
+        parts: Parts | None = None,
     ) -> None:
         """Map the files of a folder, whose checksums were compared.
 
@@ -107,53 +103,50 @@ class Snapshot:
             manifest: What it says of itself.
             encoder: The one that made the vectors, without the map, if it is open already.
             late_encoder: The one that made the tokens, if it is open already.
+            parts: What it is made of, if that is at hand: then no file is looked for.
 
         Attributes:
             compared: Whether every file was compared with its checksum.
             owners: The row of each passage's paper: (passages,), ascending.
+            failed: Legs that can't be run, and why; none of a snapshot on disk.
+            elsewhere: Where its papers are if it has none; `None` of a snapshot on disk.
         """
         self.folder = folder
         self.manifest = manifest
         self.compared = False
         self._lease: Lease | None = None
-        self.learned = Learned.open(folder / LAYOUT.learned)
         self._encoder, self._late_encoder = encoder, late_encoder
         self.ahead = Ahead()
-        self._records = Records.open(folder / LAYOUT.papers, folder / LAYOUT.paper_offsets)
-        self._ids: list[str] = json.loads((folder / LAYOUT.ids).read_text(encoding="utf-8"))
+        opened = parts or Parts.open(folder, manifest)
+        self._parts = opened
+        self.learned = opened.learned
+        self._records = opened.records
+        self._ids = opened.ids
         self._rows = {name: row for row, name in enumerate(self._ids)}
         self._decoder = msgspec.json.Decoder(Paper)
-        self._table = self._load(LAYOUT.passages)
-        self.sentences = Ragged(self._load(LAYOUT.sentences), self._load(LAYOUT.sentence_offsets))
-        self._distribution = Distribution.from_array(self._load(LAYOUT.moments))
+        self._table = opened.table
+        self.sentences = opened.sentences
         # A copy: every filter takes papers by it, which is six times as fast as from the table.
         self.owners = self._table[:, 0].astype(np.int64)
         self._first = np.searchsorted(self.owners, np.arange(len(self._ids) + 1))
-        self.votes = self._load(LAYOUT.votes)
-        self.title_index: PaperIndex | None = self._open_papers(LAYOUT.titles)
-        self.authors = self._labels("authors", manifest.papers)
-        self.dates = self._labels("dates", manifest.papers)
-        self.sections = self._labels("sections", manifest.passages)
-        self.findings = read_findings(folder / LAYOUT.findings)
+        self.votes = opened.votes
+        self.title_index = opened.titles
+        self.authors, self.dates, self.sections = opened.authors, opened.dates, opened.sections
+        self.findings = opened.findings
         self._flags: dict[int, tuple[Flag, ...]] = {}
         for finding in self.findings:
             row = self._rows[finding.paper]
             self._flags[row] = tuple(dict.fromkeys([*self._flags.get(row, ()), finding.flag]))
-        self.lexicon = Lexicon.open(folder / LAYOUT.lexical)
-        self.glossary = Glossary.open(folder / LAYOUT.glossary)
-        self.vectors: VectorIndex = FaissIndex.open(
-            folder / LAYOUT.vectors,
-            self._facts(LAYOUT.vectors),
-            LAYOUT.lists_of(folder, LAYOUT.vectors),
-        )
-        self._late_index = None
-        if self.learned.tokens is not None:
-            self._late_index = LateIndex.open(folder / LAYOUT.late)
+        self.lexicon = opened.lexicon
+        self.glossary = opened.glossary
+        self.vectors = opened.vectors
+        self._late_index = opened.late
         self.latent: Latent | None = None
-        if self.learned.latent is not None:
-            self.latent = Latent(self.learned.latent, self._open_papers(LAYOUT.latent))
-        self.projection = Projection.open(folder / LAYOUT.projection)
-        self._check_counts()
+        if self.learned.latent is not None and opened.latent is not None:
+            self.latent = Latent(self.learned.latent, opened.latent)
+        self.projection = opened.projection
+        self.failed = opened.failed
+        self.elsewhere = opened.elsewhere
 
     @classmethod
     def open(
@@ -287,6 +280,9 @@ class Snapshot:
 
     def prepare_queries(self, texts: Sequence[str], candidates: int) -> None:
         """Compute of queries that are asked next what can be computed ahead."""
+        if self.elsewhere is not None:
+            self.plain_encoder.prepare_queries(texts)
+            return
         self.ahead.prepare(self, texts, candidates)
 
     def _check_encoder(self, found: str, wanted: str) -> None:
@@ -333,6 +329,17 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def stands_for_all(self) -> slice:
+        """The rows of papers that stand for a whole corpus; none of a snapshot on disk."""
+        return slice(len(self) - self._parts.stand_for_all, len(self))
+
+    def standardise(self, scores: Floats) -> Floats:
+        """Scores of all papers as standard deviations above the mean of the corpus: (papers,)."""
+        if not self._parts.stand_for_all:
+            return standardise(scores)
+        return Moments.of(scores[self.stands_for_all]).standardise(scores)
+
     def row_of(self, paper: str) -> int | None:
         """The row of a paper by its id, its address, or its arXiv number with a version.
 
@@ -353,6 +360,14 @@ class Snapshot:
         paper = self._decoder.decode(self._records[row])
         flags = self._flags.get(row)
         return replace(paper, flags=flags) if flags else paper
+
+    def record(self, row: int) -> bytes:
+        """A paper as it is kept: JSON, without flags."""
+        return self._records[row]
+
+    def papers_at(self, rows: npt.NDArray[np.int64]) -> list[Paper]:
+        """Read papers, without flags."""
+        return [self._decoder.decode(self._records[row]) for row in rows.tolist()]
 
     def headings(self, rows: Iterable[int]) -> list[Heading]:
         """Read of papers what a list of them says, which is quicker than reading them."""
@@ -387,8 +402,8 @@ class Snapshot:
         Computed when it is first asked for, which takes 20 ms and as many bytes as a passage a
         paper for some thousands of papers; read where there are so many that a build wrote them.
         """
-        if LAYOUT.centres in self.manifest.vectors and self.title_index is not None:
-            return self._open_papers(LAYOUT.centres)
+        if self._parts.centres is not None and self.title_index is not None:
+            return self._parts.centres
         return PaperIndex.of(centres(self.vectors.vectors, self._first, self.titles))
 
     @cached_property
@@ -468,42 +483,7 @@ class Snapshot:
 
     def moments(self, query: Floats) -> Moments:
         """Mean and standard deviation of a query's cosines with all passages."""
-        return self._distribution.moments(query)
-
-    def _open_papers(self, name: str) -> PaperIndex:
-        """Open an index with one vector a paper."""
-        folder = LAYOUT.lists_of(self.folder, name)
-        return PaperIndex.open(self.folder / name, self._facts(name), folder)
-
-    def _facts(self, name: str) -> IndexFacts:
-        return IndexFacts.from_json(self.manifest.vectors[name])
-
-    def _load(self, name: str) -> npt.NDArray[Any]:
-        return load_mapped(self.folder / name)
-
-    def _labels(self, name: str, count: int) -> Labels:
-        files = LabelFiles(*(self.folder / file for file in LAYOUT.labels(name)))
-        return Labels.open(files, count)
-
-    def _check_counts(self) -> None:
-        papers, passages = self.manifest.papers, self.manifest.passages
-        counted = {
-            LAYOUT.ids: (len(self._ids), papers),
-            LAYOUT.papers: (len(self._records), papers),
-            LAYOUT.votes: (len(self.votes), papers),
-            LAYOUT.titles: (0 if self.titles is None else len(self.titles), papers),
-            LAYOUT.passages: (len(self._table), passages),
-            LAYOUT.sentence_offsets: (len(self.sentences), passages),
-            LAYOUT.vectors: (len(self.vectors.vectors), passages),
-            LAYOUT.projection: (len(self.projection.places), papers),
-        }
-        if self._late_index is not None:
-            counted[LAYOUT.late] = (len(self._late_index), passages + papers)
-        if self.latent is not None:
-            counted[LAYOUT.latent] = (len(self.latent.papers), papers)
-        for name, (found, wanted) in counted.items():
-            if found != wanted:
-                raise ValueError(f"{name} has {found} rows, the manifest says {wanted}")
+        return self._parts.distribution.moments(query)
 
 
 def centres(passages: Floats, first: npt.NDArray[np.int64], titles: Floats | None) -> Floats:

@@ -16,8 +16,12 @@ T = TypeVar("T")
 
 
 class Stage(StrEnum):
-    """What a question goes through; `encode` is part of the legs that need it."""
+    """What a question goes through; `encode` is part of the legs that need it.
 
+    Papers are gathered from a cluster alone, before they are ranked.
+    """
+
+    GATHER = "gather"
     ENCODE = "encode"
     LEXICAL = "lexical"
     DENSE = "dense"

@@ -83,6 +83,7 @@ def ask(
         QueryError: There is no word in the question.
     """
     settings = settings or AnswerGroup()
+    searcher = searcher.about(question, filters)
     wanted = top_k or searcher.settings.top_k
     shown = searcher.settings.passages_per_paper
     read = max(shown, _READ) if composer else shown

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from index.cluster.headings import Headings
 from index.projection import Topic
 from index.snapshot import Heading
 from rag.search import Searcher
@@ -59,11 +60,12 @@ def draw(searcher: Searcher) -> Chart:
 
     Of very many papers some are taken; regions count them all. A region in which only forgotten
     papers lie is gone with them.
+
+    Raises:
+        ClusterError: The papers are in a cluster, which does not say enough of them.
     """
-    projection, allowed = searcher.snapshot.projection, searcher.allowed()
-    rows = np.arange(len(searcher.snapshot))
-    if allowed is not None:
-        rows = np.flatnonzero(allowed.papers)
+    projection = searcher.snapshot.projection
+    rows, shown = _shown(searcher)
     counts = np.bincount(projection.regions[rows], minlength=len(projection.topics))
     for number, topic in enumerate(projection.topics):
         if topic.parent is not None:
@@ -74,15 +76,33 @@ def draw(searcher: Searcher) -> Chart:
         for topic, count in zip(projection.topics, counts, strict=True)
         if count
     ]
-    drawn = _some(rows)
+    drawn = shown.rows
     x, y = projection.places[drawn].T.tolist()
     return Chart(
         len(rows),
-        searcher.snapshot.headings(drawn.tolist()),
+        shown.headings,
         list(zip(x, y, strict=True)),
         numbers[projection.regions[drawn]].tolist(),
         legend,
     )
+
+
+def _shown(searcher: Searcher) -> tuple[npt.NDArray[np.int64], Headings]:
+    """The rows of all papers that may be found, and those of them that are on the map."""
+    elsewhere = searcher.snapshot.elsewhere
+    if elsewhere is None:
+        allowed = searcher.allowed()
+        rows = np.arange(len(searcher.snapshot))
+        if allowed is not None:
+            rows = np.flatnonzero(allowed.papers)
+        drawn = _some(rows)
+        return rows, Headings(drawn, searcher.snapshot.headings(drawn.tolist()))
+    gone = elsewhere.rows_of_forgotten(searcher.forgotten)
+    rows = np.setdiff1d(np.arange(searcher.snapshot.manifest.papers), gone)
+    kept, headings = elsewhere.headings()
+    there = np.isin(kept, rows)
+    some = [one for one, is_there in zip(headings, there.tolist(), strict=True) if is_there]
+    return rows, Headings(kept[there], some)
 
 
 def _some(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -53,6 +53,7 @@ app.command()(serving.key)
 app.command(name="eval")(asking.evaluate)
 app.command()(building.versions)
 app.command()(building.rollback)
+app.command()(building.push)
 app.command()(building.verify)
 app.command()(forgetting.forget)
 

@@ -269,7 +269,8 @@ def _ranked(pairs: Sequence[Pair]) -> list[list[str]]:
 
 def _missing(searcher: Searcher, questions: Iterable[Question]) -> list[str]:
     wanted = {paper for question in questions for paper in question.relevant}
-    return sorted(paper for paper in wanted if searcher.row_of(paper) is None)
+    there = searcher.holding(wanted)
+    return sorted(paper for paper in wanted if there.row_of(paper) is None)
 
 
 def _rounded(scores: RankingScores) -> dict[str, Interval]:

@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 
+from index.cluster import Condition, conditions
 from index.labels import fold_name
 from index.scoring import Allowed, Mask
 from index.snapshot import Snapshot
@@ -40,6 +41,16 @@ class Filters:
             papers = np.zeros_like(papers)
             papers[snapshot.owners[np.flatnonzero(passages)]] = True
         return Allowed(papers, passages)
+
+    def conditions(self) -> list[Condition]:
+        """The same, but for `sections`, as a cluster's store filters papers and passages."""
+        return [
+            *conditions.between(self.since, self.until),
+            *conditions.with_votes(self.min_votes),
+            *conditions.by_authors(self.authors),
+            *conditions.with_ids(self.ids),
+            *conditions.without_flags(self.exclude_flags),
+        ]
 
     def _papers(self, snapshot: Snapshot) -> Mask:
         mask = np.ones(len(snapshot), np.bool_)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeVar
 
 from index.scoring import Leg
@@ -27,12 +28,20 @@ class Status(StrEnum):
 class Legs(dict[Leg, Status]):
     """What each leg says of itself; all are off until they run."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Mapping[Leg, Exception] = MappingProxyType({})) -> None:
+        """Run nothing yet.
+
+        Args:
+            failed: Legs that have failed already, and why.
+        """
         super().__init__(dict.fromkeys(Leg, Status.OFF))
+        self._failed = failed
 
     def run(self, leg: Leg, score: Callable[[], T]) -> T | None:
         """Run a leg; if it fails, say so and go on without it."""
         try:
+            if leg in self._failed:
+                raise self._failed[leg]
             with stage(Stage(leg)):
                 scores = score()
         # Whatever a library raises, the other legs still answer.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from index.fusion import FEEDBACK_FROM
 from index.greatest import top_rows
-from index.moments import standardise
 from index.scoring import Floats, Leg, Mask
 from index.snapshot import Snapshot
 from rag.errors import LegsFailedError
@@ -94,17 +93,39 @@ class Likeness:
 
         return self._run(leg, representation)
 
+    def asked(self, things: Sequence[Thing], *, feedback: bool) -> Iterator[tuple[Leg, Any]]:
+        """What each leg is asked, as its representation, for each thing.
+
+        Args:
+            things: One or more.
+            feedback: Whether it is what is between the papers that come first for the thing.
+        """
+        firsts: list[list[int]] = []
+        if feedback:
+            scores = self._fused(lambda leg: [representation_of(leg, one) for one in things])
+            firsts = self._firsts(scores, things)
+        for leg, opener in list(self._openers.items()):
+            found = self._run(leg, lambda opener=opener: _representations(opener(), things, firsts))  # type: ignore[misc]
+            for one in found or ():
+                yield leg, one
+
     def _each(self, things: Sequence[Thing], feedback: bool) -> Floats:
         """By each of the things: (things, papers)."""
         scores = self._fused(lambda leg: [representation_of(leg, one) for one in things])
         weight = np.float32(self._settings.feedback if feedback else 0)
-        count = min(FEEDBACK_FROM, int(self._trusted.sum()) // _PAPERS_EACH)
-        if not weight or not count:
+        first = self._firsts(scores, things) if weight else []
+        if not first:
             return scores
-        first = [self._first(own, one, count) for own, one in zip(scores, things, strict=True)]
         fed = self._fused(lambda leg: [leg.centre([*map(leg.paper, rows)]) for rows in first])
         both = (scores + weight * fed) / (1 + weight)
         return both.astype(np.float32)
+
+    def _firsts(self, scores: Floats, things: Sequence[Thing]) -> list[list[int]]:
+        """The papers that come first for each thing; none of any where there are too few."""
+        count = min(FEEDBACK_FROM, int(self._trusted.sum()) // _PAPERS_EACH)
+        if not count:
+            return []
+        return [self._first(own, one, count) for own, one in zip(scores, things, strict=True)]
 
     def _first(self, scores: Floats, thing: Thing, count: int) -> list[int]:
         """The rows of so many papers that come first, ascending, but for the thing itself."""
@@ -123,7 +144,7 @@ class Likeness:
                 total = found if total is None else total + found
         if total is None:
             raise LegsFailedError("no leg of the search is working; see the log")
-        return np.stack([standardise(own) for own in total])
+        return np.stack([self._snapshot.standardise(own) for own in total])
 
     def _run(self, leg: Leg, work: Callable[[], T]) -> T | None:
         found = self._legs.run(leg, work)
@@ -136,3 +157,11 @@ def _scores(
     leg: Representation[Any], representations: Callable[[Representation[Any]], list[Any]]
 ) -> Floats:
     return leg.scores(representations(leg))
+
+
+def _representations(
+    leg: Representation[Any], things: Sequence[Thing], firsts: Sequence[Sequence[int]]
+) -> list[Any]:
+    if firsts:
+        return [leg.centre([*map(leg.paper, rows)]) for rows in firsts]
+    return [representation_of(leg, one) for one in things]

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from index.glossary import Entry
+from index.manifest import Manifest
+from index.papers import Paper
 from index.scoring import Leg
 from rag.answer import Asked
 from rag.citing import Answer, AnswerKind
 from rag.legs import Status
-from rag.search import Found, Hit, PassageHit, Searcher
+from rag.search import Found, Hit, PassageHit
 from rag.service import replies
 from rag.terminal import count, print_json
 
@@ -112,11 +114,16 @@ def _terms_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def serving(address: str, searcher: Searcher) -> None:
-    """Where the service is, and a request to try."""
-    snapshot, newest = searcher.snapshot, searcher.newest()
-    papers = count(len(snapshot), "paper")
-    print(f"nonmun serves {papers} (version {snapshot.version}) at {address}")
+def serving(address: str, manifest: Manifest, newest: Paper | None) -> None:
+    """Where the service is, and a request to try.
+
+    Args:
+        address: Of the service.
+        manifest: Of what it serves.
+        newest: Its newest paper, if that is at hand.
+    """
+    papers = count(manifest.papers, "paper")
+    print(f"nonmun serves {papers} (version {manifest.version}) at {address}")
     if newest:
         body = json.dumps({"question": newest.title.replace("'", " ")}, ensure_ascii=False)
         print("Open it in a browser, or try:")

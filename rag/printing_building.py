@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +23,9 @@ from index.plan import Plan
 from index.report import Report
 from rag.printing_versions import lists, quality
 from rag.terminal import count, print_json, share
+
+if TYPE_CHECKING:
+    from index.cluster.publishing import Published
 
 _SHOWN = 20  # remarks and ids on the terminal; the report has all
 
@@ -166,3 +170,10 @@ def _changes(result: Plan) -> str:
         f" {len(result.removed):,} removed, {result.unchanged:,} unchanged"
         + (f", {result.forgotten:,} forgotten" if result.forgotten else "")
     )
+
+
+def published(found: Published, uri: str) -> None:
+    """What came of publishing in a cluster, on standard error: the build's reply may be JSON."""
+    said = "is live already" if found.before == found.version else "is live"
+    retired = f"; deleted there: {', '.join(found.retired)}" if found.retired else ""
+    print(f"Version {found.version} {said} in {uri}{retired}.", file=sys.stderr)

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from index.lexical import Analysis, TermLists
-from index.moments import standardise
 from index.paper_index import PaperIndex
 from index.passages import cut_section, plain
 from index.scoring import Floats
@@ -155,7 +154,8 @@ class LexicalRepresentation:
 
     def scores(self, representations: Sequence[Terms]) -> Floats:
         """BM25 by each, standardised: (representations, papers)."""
-        return np.stack([standardise(self._lexicon.weigh_papers(*one)) for one in representations])
+        scores = (self._lexicon.weigh_papers(*one) for one in representations)
+        return np.stack([self._snapshot.standardise(own) for own in scores])
 
     def _title(self, row: int) -> Ints:
         return _numbers(self._lexicon.title_lists, row, row + 1)

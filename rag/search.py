@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from unicodedata import category, normalize
@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from index.arrays import Ragged
+from index.cluster.conditions import not_forgotten
+from index.elsewhere import Asked
 from index.errors import SettingsError
 from index.forgotten import NOTHING, Forgotten
 from index.fusion import rank
 from index.greatest import kth_greatest
-from index.moments import Moments
 from index.papers import Paper, Passage, arxiv_numbers
 from index.passages import plain
 from index.scoring import Allowed, Floats, Leg, Mask, Query, specificity
@@ -114,6 +115,41 @@ class Searcher:
             return None
         return row
 
+    def about(self, text: str, filters: Filters = NO_FILTERS) -> Searcher:
+        """What searches the papers that a search for a text may show.
+
+        This one, where they are at hand; else they are gathered for it.
+
+        Raises:
+            QueryError: There is no word in the text.
+            NonmunError: Nothing can be gathered.
+        """
+        elsewhere = self.snapshot.elsewhere
+        check_query(text)
+        if elsewhere is None:
+            return self
+        conditions = [*filters.conditions(), *not_forgotten(self.forgotten)]
+        found, looked_at = self.settings.candidates, self.settings.late_candidates
+        asked = Asked(self.weights, found, looked_at, conditions, filters.sections)
+        with stage(Stage.GATHER):
+            gathered = elsewhere.gather(seen(text), asked, arxiv_numbers(text))
+        return self.over(gathered)
+
+    def holding(self, names: Iterable[str]) -> Searcher:
+        """What searches some papers, by whatever name, and perhaps others.
+
+        Raises:
+            NonmunError: They can't be read.
+        """
+        elsewhere = self.snapshot.elsewhere
+        return self if elsewhere is None else self.over(elsewhere.papers(names))
+
+    def over(self, snapshot: Snapshot) -> Searcher:
+        """The same searcher, but over other papers."""
+        return Searcher(
+            snapshot, self.settings, self.rerank_settings, self.reranker, self.forgotten
+        )
+
     def newest(self) -> Paper | None:
         """The newest paper that may be found; `None` where there is none."""
         rows = range(len(self.snapshot))[::-1]
@@ -145,13 +181,12 @@ class Searcher:
             QueryError: There is no word in the text.
             LegsFailedError: No leg is left.
         """
-        if not has_word(text):
-            raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
-        if any("\ud800" <= c <= "\udfff" for c in text):
-            raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
+        here = self.about(text, filters)
+        if here is not self:
+            return here.search(text, top_k, passages_per_paper, filters)
         text = seen(text)
         allowed = self.allowed(filters)
-        query, legs = Query(text), Legs()
+        query, legs = Query(text), Legs(self.snapshot.failed)
         scores = rank(
             self.snapshot,
             query,
@@ -185,6 +220,7 @@ class Searcher:
         """Which papers' texts may be taken after: (papers,), neither flagged nor forgotten."""
         trusted = np.ones(len(self.snapshot), np.bool_)
         trusted[self._flagged] = False
+        trusted[self.snapshot.stands_for_all] = False
         if self._forgotten is not None:
             trusted &= ~self._forgotten
         return trusted
@@ -263,8 +299,8 @@ class Searcher:
         """The legs' scores of some passages, fused: (rows,)."""
         scores = np.zeros(len(rows), np.float32)
         if terms := (*query.terms, *query.translations):
-            own, others = self.snapshot.lexicon.score_some_passages(terms, rows)
-            scores += self.weights.lexical * Moments.of(others).standardise(own)
+            lexical, moments = self.snapshot.lexicon.score_some_passages(terms, rows)
+            scores += self.weights.lexical * moments.standardise(lexical)
         if query.vector is not None and query.moments is not None:
             cosines = self.snapshot.vectors.vectors[rows] @ query.vector
             scores += self.weights.dense * query.moments.standardise(cosines)
@@ -284,6 +320,18 @@ class Searcher:
             alike = late.tokens.matches(query.tokens, rows)
         terms = (*query.terms, *query.translations)
         return tuples(self.snapshot.lexicon.spans(rows, terms, alike))
+
+
+def check_query(text: str) -> None:
+    """See that a text can be searched for.
+
+    Raises:
+        QueryError: It can't.
+    """
+    if not has_word(text):
+        raise QueryError(f"the query should have a word in it, this one is {text[:40]!r}")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise QueryError(f"the query should be UTF-8, this one is {text[:40]!r}")
 
 
 def seen(text: str) -> str:

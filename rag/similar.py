@@ -9,6 +9,7 @@ import numpy as np
 
 from index.scoring import Floats, Leg, Query
 from index.snapshot import Snapshot
+from rag.alike import alike
 from rag.because import Because, Reasons
 from rag.choosing import choose
 from rag.errors import QueryError, UnknownPaperError
@@ -63,14 +64,18 @@ def similar(
     Raises:
         QueryError: There is neither an id nor a text, or a paper is to be near and far.
         UnknownPaperError: Ids that no paper here has.
+        ClusterError: The papers are in a cluster, which does not do it.
     """
+    ids, not_ids = tuple(ids), tuple(not_ids)
+    searcher = alike(searcher, (*ids, *not_ids), text, filters)
     snapshot, settings = searcher.snapshot, searcher.settings
     near, away = _rows(searcher, ids, not_ids)
     things = _things(snapshot, near, text)
     own = np.zeros(len(snapshot), np.bool_)
     own[[*near, *away]] = True
+    own[snapshot.stands_for_all] = True
     allowed = leave_out(snapshot, searcher.allowed(filters), own)
-    legs = Legs()
+    legs = Legs(snapshot.failed)
     trusted = searcher.trusted()
     trusted[away] = False
     likeness = Likeness(snapshot, settings.similar, legs, trusted)

@@ -213,6 +213,32 @@ class Bm25:
         )
         return scores.astype(np.float32)
 
+    def weights_of(self, documents: Ints, terms: Ints) -> npt.NDArray[np.float32]:
+        """What terms count in documents that have them: (pairs,).
+
+        Args:
+            documents: (pairs,).
+            terms: (pairs,) a term of each.
+        """
+        starts, indices = self._model.scores["indptr"], self._model.scores["indices"]
+        low, high = starts[terms].astype(np.int64), starts[terms + 1].astype(np.int64)
+        # By bisection: the documents of each term ascend.
+        for _ in range(int((high - low).max(initial=0)).bit_length()):
+            middle = (low + high) // 2
+            later = indices[np.minimum(middle, len(indices) - 1)] < documents
+            low = np.where(later & (low < high), middle + 1, low)
+            high = np.where(later, high, middle)
+        found: npt.NDArray[np.float32] = self._model.scores["data"][low]
+        return found
+
+    @cached_property
+    def sums(self) -> npt.NDArray[np.float64]:
+        """What each term counts in all documents together: (terms,)."""
+        starts = self._model.scores["indptr"].astype(np.int64)
+        ends = np.concatenate([[0.0], np.cumsum(self._model.scores["data"], dtype=np.float64)])
+        sums: npt.NDArray[np.float64] = ends[starts[1:]] - ends[starts[:-1]]
+        return sums
+
     @cached_property
     def frequencies(self) -> Ints:
         """How many documents have each term: (terms,)."""

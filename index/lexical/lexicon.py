@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import numpy.typing as npt
 from index.arrays import Chosen, Ragged, load_mapped, save_blocks
 from index.lexical.analysis import Analyzer, analyzer
 from index.lexical.bm25 import Bm25, Occurrences
+from index.lexical.gathered import Scorer
 from index.lexical.term_lists import NO_TERMS, NO_WORDS, TermLists
 from index.lexical.words import Term
+from index.moments import Moments, standardise
 from index.spans import kept, merged, touched
 
 Ints = npt.NDArray[np.int64]
@@ -44,8 +47,8 @@ class Lexicon:
 
     def __init__(
         self,
-        papers: Bm25,
-        passages: Bm25,
+        papers: Scorer,
+        passages: Scorer,
         passage_lists: TermLists,
         title_lists: TermLists,
         name_lists: TermLists,
@@ -57,6 +60,8 @@ class Lexicon:
         self.passage_lists = passage_lists
         self.title_lists = title_lists
         self.name_lists = name_lists
+        self._moments: Moments | None = None
+        self._passage_moments: Moments | None = None
         # The translations of a question's terms are the same ones again and again.
         self._words_of_name = lru_cache(NAMES_KEPT)(lambda name: tuple(self.words_of(name)))
 
@@ -127,6 +132,36 @@ class Lexicon:
         papers, passage_scores = Bm25.open(folder / _PAPERS), Bm25.open(folder / _PASSAGES)
         return cls(papers, passage_scores, passages, titles, names)
 
+    def over(
+        self,
+        papers: Scorer,
+        passages: Scorer,
+        passage_lists: Ragged,
+        title_lists: Ragged,
+        name_lists: Ragged,
+        moments: Moments | None = None,
+        passage_moments: Moments | None = None,
+    ) -> Lexicon:
+        """The same vocabulary over other documents; its dictionary is one for both.
+
+        Args:
+            papers: Scores papers.
+            passages: Scores passages.
+            passage_lists: As `Lexicon.write` takes them.
+            title_lists: The same.
+            name_lists: The same.
+            moments: How the scores of all papers of the corpus are distributed, for the query
+                that is asked of these; `None` takes those at hand for all.
+            passage_moments: The same of passages.
+        """
+        other = copy(self)
+        other._papers, other._passages = papers, passages
+        other.passage_lists = TermLists(self._vocabulary, passage_lists)
+        other.title_lists = TermLists(self._vocabulary, title_lists)
+        other.name_lists = TermLists(self._vocabulary, name_lists)
+        other._moments, other._passage_moments = moments, passage_moments
+        return other
+
     def without_titles(self, owners: Ints, papers: int) -> Lexicon:
         """The same, but that a paper is matched as its passages alone.
 
@@ -170,27 +205,57 @@ class Lexicon:
         """BM25 of every passage: (passages,)."""
         return self._passages.scores(terms)
 
-    def score_some_passages(self, terms: Sequence[int], passages: Ints) -> tuple[Floats, Floats]:
-        """BM25 of some passages, and of a sample of all to compare with, or of all.
+    def score_some_passages(self, terms: Sequence[int], passages: Ints) -> tuple[Floats, Moments]:
+        """BM25 of some passages, and how the scores of all passages are distributed.
 
         The same as `score_passages` has for each; of a million passages it takes a tenth of the
-        time.
+        time, and the distribution is that of a sample.
 
         Args:
             terms: By their numbers.
             passages: Their rows.
 
         Returns:
-            (passages,) and (any,).
+            (passages,) and the mean and standard deviation.
         """
         if self._passages.count <= _MANY:
-            scores = self._passages.scores(terms)
-            return scores[passages], scores
-        return self._passages.scores_of(terms, passages), self._passages.sample(terms)
+            others = self._passages.scores(terms)
+            own = others[passages]
+        else:
+            others = self._passages.sample(terms)
+            own = self._passages.scores_of(terms, passages)
+        return own, self._passage_moments or Moments.of(others)
+
+    def standardise(self, scores: Floats) -> Floats:
+        """Scores of papers as standard deviations above the mean of all papers: (papers,)."""
+        return standardise(scores) if self._moments is None else self._moments.standardise(scores)
 
     def weigh_papers(self, terms: Ints, weights: Floats) -> Floats:
         """BM25 of every paper, (papers,), where each term, given once, has a weight: (terms,)."""
         return self._papers.weighted(terms, weights)
+
+    def paper_weights(self, papers: Ints, terms: Ints) -> Floats:
+        """What terms count in papers that have them: (pairs,) of both."""
+        return self._papers.weights_of(papers, terms)
+
+    def passage_weights(self, passages: Ints, terms: Ints) -> Floats:
+        """The same for passages."""
+        return self._passages.weights_of(passages, terms)
+
+    @property
+    def papers(self) -> int:
+        """How many papers the corpus has."""
+        return self._papers.count
+
+    @property
+    def among_papers(self) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """How many papers have each term, and what it counts in all of them: (vocabulary,) both."""
+        return self._papers.frequencies, self._papers.sums
+
+    @property
+    def among_passages(self) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """The same among passages."""
+        return self._passages.frequencies, self._passages.sums
 
     @cached_property
     def telling(self) -> Floats:

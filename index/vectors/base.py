@@ -13,10 +13,21 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Neighbours(NamedTuple):
-    """What is nearest, nearest first: rows and dot products, both (queries, found)."""
+    """What is nearest, nearest first.
+
+    Attributes:
+        rows: (queries, found).
+        scores: (queries, found) dot products.
+        beyond: (queries,) what no other row's exceeds; `None` is the last of those found.
+    """
 
     rows: Rows
     scores: Floats
+    beyond: Floats | None = None
+
+    def others(self, query: int) -> float:
+        """What no row's dot product with a query exceeds that is not among those found."""
+        return float(self.scores[query, -1] if self.beyond is None else self.beyond[query])
 
 
 class VectorIndex(Protocol):

@@ -138,6 +138,35 @@ def _build(
             recorder.failed(str(error), asdict(report) if report else None)
             raise
     printing.built(built, as_json)
+    _publish(settings)
+
+
+def _publish(settings: Settings) -> None:
+    """Let the cluster that the settings name, if they do, serve what is live here."""
+    cluster = settings.cluster.settings()
+    if cluster is None:
+        return
+    from index.cluster.publishing import publish
+    from index.store import Store
+    from rag import printing_building as printing
+
+    with printing.BuildProgress() as bar:
+        published = publish(Store(settings.data), cluster, bar)
+    printing.published(published, settings.cluster.uri)
+
+
+def push(data: Data = None, profile: Profile = None) -> None:
+    """Write the live version into the cluster of the profile, and make it live there.
+
+    A build and a rollback do so by themselves; this is for a cluster that could not be reached
+    then, or is new.
+    """
+    settings = settings_of(data, profile)
+    if settings.cluster.settings() is None:
+        from index.errors import SettingsError
+
+        raise SettingsError("setting cluster.uri is empty: there is no cluster to write to")
+    _publish(settings)
 
 
 def _plan(sources: list[str], settings: Settings, options: BuildOptions, as_json: bool) -> None:
@@ -185,8 +214,10 @@ def rollback(
     """
     from index.store import Store
 
-    Store(settings_of(data, profile).data).activate(version)
+    settings = settings_of(data, profile)
+    Store(settings.data).activate(version)
     typer.echo(f"live: {version}")
+    _publish(settings)
 
 
 def verify(

@@ -44,10 +44,16 @@ def forget(
     names = ids or [], authors or []
     if listed and (any(names) or undo):
         raise ForgetError("--list goes without a paper, an author and --undo")
-    store = Store(settings_of(data, profile).data)
+    settings = settings_of(data, profile)
+    store = Store(settings.data)
     if listed:
         printing.listed(store.forgotten.entries(), as_json)
     elif undo:
         printing.took_back(forgetting.take_back(store, *names), as_json)
     else:
         printing.forgot(forgetting.forget(store, *names), as_json)
+    cluster = settings.cluster.settings()
+    if cluster is not None and not listed:
+        from index.cluster.publishing import forget as forget_there
+
+        forget_there(store, cluster)

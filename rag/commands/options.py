@@ -12,6 +12,7 @@ from rag.bounds import MAX_TOP_K
 from rag.days import DAYS, day_of
 
 if TYPE_CHECKING:
+    from index.cluster.store import ClusterStore
     from index.snapshot import Snapshot
     from index.store import Store
     from rag.filters import Filters
@@ -72,21 +73,21 @@ def open_searcher(data: Path | None, profile: Path | None) -> tuple[Searcher, Se
     Raises:
         NonmunError: There is none, or a setting is wrong.
     """
-    from index.store import Store
     from rag.search import Searcher
+    from rag.stores import open_store
 
     settings = settings_of(data, profile)
-    store = Store(settings.data)
+    store = open_store(settings)
     forgotten = store.forgotten.read()
     searcher = Searcher(open_snapshot(store), settings.search, settings.rerank, forgotten=forgotten)
     return searcher, settings
 
 
-def open_snapshot(store: Store) -> Snapshot:
+def open_snapshot(store: Store | ClusterStore) -> Snapshot:
     """The live version; where it is broken the newest that is not, and a word on standard error.
 
     Raises:
-        SnapshotError: There is none that can be opened.
+        NonmunError: There is none that can be opened.
     """
     opened = store.open_best()
     if opened.complaint:

@@ -112,4 +112,5 @@ def _served(live: Live) -> Served | None:
     except SnapshotError:
         return None
     report = Report.read(snapshot.folder)
-    return Served(snapshot.version, len(snapshot), report.ended if report else None)
+    papers = snapshot.manifest.papers
+    return Served(snapshot.version, papers, report.ended if report else None)

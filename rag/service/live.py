@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from index.errors import NonmunError, SnapshotError
+from index.cluster.store import ClusterStore
+from index.errors import ClusterError, NonmunError, SnapshotError
 from index.forgotten import Forgotten
 from index.language import language_of
 from index.snapshot import Snapshot
@@ -34,7 +35,7 @@ class Live:
     is forgotten while a version is served is gone with the next request.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store | ClusterStore, settings: Settings) -> None:
         self.store = store
         self._settings = settings
         self._reranker = open_reranker(settings.rerank)  # one for all versions
@@ -188,7 +189,7 @@ class Live:
         """
         try:
             self._forgotten, self._complaint = self.store.forgotten.read(), None
-        except SnapshotError as error:
+        except (SnapshotError, ClusterError) as error:
             if self._forgotten is None:
                 raise
             with self._changing:
@@ -206,7 +207,7 @@ class Live:
                 self._comparing.of(searcher.snapshot)
             version: tuple[object, ...] = ()
             try:
-                with suppress(SnapshotError):  # then it is tried again after a while
+                with suppress(NonmunError):  # then it is tried again after a while
                     version = self.store.live_state()
                 if version == failed and time.monotonic() < again:
                     continue

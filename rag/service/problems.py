@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from index.errors import (
     BuildRunningError,
+    ClusterError,
     NonmunError,
     SnapshotError,
     UnknownBuildError,
@@ -53,6 +54,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     NoSourcesError: HTTPStatus.CONFLICT,
     UnknownVersionError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ClusterError: HTTPStatus.SERVICE_UNAVAILABLE,
     LegsFailedError: HTTPStatus.SERVICE_UNAVAILABLE,
     LateError: HTTPStatus.GATEWAY_TIMEOUT,
 }

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from index import journal, papers, store
+from index.cluster.store import PolledForgotten
 from index.forgotten import DenyList
 from rag.answer import Asked, Looked
 from rag.chart import Chart
@@ -193,20 +194,22 @@ def build_fields(build: journal.Build) -> dict[str, Any]:
     }
 
 
-def build_reply(build: journal.Build, forgotten: DenyList) -> schemas.Build:
+def build_reply(build: journal.Build, forgotten: DenyList | PolledForgotten) -> schemas.Build:
     """A build with all that is known of it and may be said."""
     build = _discreet(build, forgotten)
     problems = [schemas.BuildProblem.model_validate(one) for one in build.problems]
     return schemas.Build(**build_fields(build), problems=problems, report=build.report)
 
 
-def builds_reply(builds: Sequence[journal.Build], forgotten: DenyList) -> schemas.BuildsReply:
+def builds_reply(
+    builds: Sequence[journal.Build], forgotten: DenyList | PolledForgotten
+) -> schemas.BuildsReply:
     """A list of builds."""
     rows = [schemas.BuildRow(**build_fields(_discreet(one, forgotten))) for one in builds]
     return schemas.BuildsReply(builds=rows)
 
 
-def _discreet(build: journal.Build, forgotten: DenyList) -> journal.Build:
+def _discreet(build: journal.Build, forgotten: DenyList | PolledForgotten) -> journal.Build:
     """A build without what names or quotes papers, if something was forgotten since it began."""
     if not forgotten.changed_since(build.started):
         return build

@@ -200,7 +200,7 @@ async def get_paper(paper: str, turn: Turned) -> schemas.PaperReply:
     """Read a paper's whole summary."""
 
     def read(job: Job[schemas.PaperReply]) -> schemas.PaperReply:
-        searcher = turn.work.live.searcher
+        searcher = turn.work.live.searcher.holding([paper])
         row = searcher.row_of(paper)
         if row is None:
             raise UnknownPaperError(f"no paper {paper[:100]!r} here")

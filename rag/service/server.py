@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from index.errors import NonmunError
-from rag.search import Searcher
+from index.manifest import Manifest
+from index.papers import Paper
 from rag.settings import Settings
 from rag.settings.server import ServerGroup
 
@@ -19,12 +20,13 @@ _BACKLOG = 2048
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 
-def serve(settings: Settings, on_ready: Callable[[str, Searcher], None]) -> None:
+def serve(settings: Settings, on_ready: Callable[[str, Manifest, Paper | None], None]) -> None:
     """Serve until the process is told to stop.
 
     Args:
         settings: All settings.
-        on_ready: Called with the address and what is served, before the first request.
+        on_ready: Called with the address, what is served and its newest paper, if that is at
+            hand, before the first request.
 
     Raises:
         NonmunError: The address is taken or open to others, there is no index to serve, or a
@@ -37,7 +39,8 @@ def serve(settings: Settings, on_ready: Callable[[str, Searcher], None]) -> None
         # Not before: what counts looks for the folder of the counts as it is imported.
         from rag.service.running import run
 
-        run(settings, taken, lambda searcher: on_ready(_address(server, taken), searcher))
+        address = _address(server, taken)
+        run(settings, taken, lambda manifest, newest: on_ready(address, manifest, newest))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from index.settings import CheckSettings, LearnSettings, VectorSettings, Weights
 from rag.bounds import MAX_PASSAGES, MAX_TOP_K
 
 if TYPE_CHECKING:  # most commands have no use for it
+    from index.cluster.base import ClusterSettings
     from rag.generation.settings import WriterSettings
 
 
@@ -271,3 +272,39 @@ class BatchGroup(Group):
     def settings(self) -> BatchSettings:
         """The same as the index knows it."""
         return BatchSettings(**self.model_dump())
+
+
+class ClusterGroup(Group):
+    """The store of a cluster, where what is published here is published too."""
+
+    uri: str = Field(
+        "", description="Of Milvus, http://HOST:PORT, or a file *.db of Milvus Lite; empty is none"
+    )
+    token: SecretStr | None = Field(None, description="USER:PASSWORD or a key, if it wants one")
+    database: str = Field("", description="Of the server; empty is its default")
+    prefix: str = Field(
+        "nonmun",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$",
+        description="What the names of all collections begin with",
+    )
+    timeout_s: float = Field(
+        5, gt=0, le=600, description="How long a question waits for a reply of the store"
+    )
+    keep: int = Field(3, ge=1, le=1000, description="Published versions that are kept there")
+
+    @field_validator("uri")
+    @classmethod
+    def _address_or_file(cls, uri: str) -> str:
+        if uri and not re.fullmatch(r"https?://[^\s/@]+/?|\S.*\.db", uri):
+            raise ValueError("a store is named as http://HOST:PORT, or as a file that ends in .db")
+        return uri
+
+    def settings(self) -> ClusterSettings | None:
+        """The same as the index knows it; `None` where none is named."""
+        if not self.uri:
+            return None
+        from index.cluster.base import ClusterSettings
+
+        token = self.token.get_secret_value() if self.token else ""
+        others = self.model_dump(exclude={"token"})
+        return ClusterSettings(**others, token=token)

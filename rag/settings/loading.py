@@ -21,6 +21,7 @@ from rag.settings.groups import (
     AnswerGroup,
     BatchGroup,
     BuildGroup,
+    ClusterGroup,
     EncoderGroup,
     GenerateGroup,
     LateGroup,
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     generate: GenerateGroup = GenerateGroup()
     build: BuildGroup = BuildGroup()
     batch: BatchGroup = BatchGroup()
+    cluster: ClusterGroup = ClusterGroup()
     server: ServerGroup = ServerGroup()
 
     def building(self) -> BuildSettings:
@@ -125,7 +127,7 @@ def _check_variables() -> None:
 
 
 # The value of any other may be or hold a key.
-_SECRETIVE = ("server",), ("generate",)
+_SECRETIVE = ("server",), ("generate",), ("cluster",)
 _PLAIN = {f"server.{name}" for name in ServerGroup.model_fields if "key" not in name}
 
 

@@ -31,6 +31,7 @@ import index
 import rag
 from index.arrays import load_mapped
 from index.errors import SnapshotError
+from index.lexical.bm25 import Bm25
 from index.manifest import FileFacts, read_manifest
 from index.snapshot import Snapshot
 from index.store import Store
@@ -370,7 +371,9 @@ def test_parameters_of_bm25_choose_no_other_code(folder: Path) -> None:
             opened = Snapshot.open(folder)
         except SnapshotError:
             continue
-        model = opened.lexicon._papers._model
+        papers = opened.lexicon._papers
+        assert isinstance(papers, Bm25)
+        model = papers._model
         assert (model.method, model.backend) == ("lucene", "numpy"), more
 
 

@@ -152,15 +152,15 @@ class TestNewest:
         live.refresh()
         snapshot = live.searcher.snapshot
         title = snapshot.paper(len(snapshot) - 1).title
-        printing.serving("http://x", live.searcher)
+        printing.serving("http://x", live.searcher.snapshot.manifest, live.searcher.newest())
         assert title in capsys.readouterr().out
         own.forgotten.add([snapshot.ids[-1]])
-        printing.serving("http://x", live.searcher)
+        printing.serving("http://x", live.searcher.snapshot.manifest, live.searcher.newest())
         said = capsys.readouterr().out
         assert title not in said
         assert snapshot.paper(len(snapshot) - 2).title in said
         own.forgotten.add(snapshot.ids)
-        printing.serving("http://x", live.searcher)
+        printing.serving("http://x", live.searcher.snapshot.manifest, live.searcher.newest())
         assert "curl" not in capsys.readouterr().out
 
 

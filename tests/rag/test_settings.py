@@ -271,3 +271,36 @@ def test_by_default_the_build_has_learned_when_to_answer(tmp_path: Path) -> None
     assert load_settings(_profile(tmp_path, "answer: {min_confidence: null}")) == Settings()
     zero = load_settings(_profile(tmp_path, "answer: {min_confidence: 0}"))
     assert zero.answer.min_confidence == 0
+
+
+class TestCluster:
+    def test_none_is_named_by_default(self) -> None:
+        assert Settings().cluster.settings() is None
+
+    def test_one_is_named_with_its_secrets_apart(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NONMUN_CLUSTER__URI", "http://milvus:19530")
+        monkeypatch.setenv("NONMUN_CLUSTER__TOKEN", "root:secret")
+        settings = load_settings().cluster
+        assert "secret" not in repr(settings)
+        found = settings.settings()
+        assert found is not None
+        assert (found.uri, found.token, found.prefix, found.keep) == (
+            "http://milvus:19530",
+            "root:secret",
+            "nonmun",
+            3,
+        )
+
+    @pytest.mark.parametrize("uri", ["milvus:19530", "http://", "http://a:b@milvus", "file.sqlite"])
+    def test_what_is_no_address_is_told_without_its_secrets(
+        self, monkeypatch: pytest.MonkeyPatch, uri: str
+    ) -> None:
+        monkeypatch.setenv("NONMUN_CLUSTER__URI", uri)
+        with pytest.raises(SettingsError, match=r"cluster\.uri.*http://HOST:PORT.*\.db") as caught:
+            load_settings()
+        assert "a:b" not in str(caught.value)
+
+    def test_a_prefix_has_to_be_a_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NONMUN_CLUSTER__PREFIX", "no name")
+        with pytest.raises(SettingsError, match=r"cluster\.prefix"):
+            load_settings()

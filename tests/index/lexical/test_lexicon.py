@@ -16,6 +16,7 @@ from index.arrays import Ragged
 from index.lexical import Lexicon, Term, Vocabulary, analyzer
 from index.lexical import lexicon as lexicon_module
 from index.lexical.bm25 import K1, B
+from index.moments import Moments
 from index.spans import tuples
 
 # Two papers; the second has two passages.
@@ -110,10 +111,10 @@ def test_some_passages_are_matched_as_among_all(
     monkeypatch.setattr(lexicon_module, "_MANY", many)
     numbers = lexicon.numbers(query)
     rows = np.array([2, 0])
-    own, others = lexicon.score_some_passages(numbers, rows)
+    own, moments = lexicon.score_some_passages(numbers, rows)
     whole = lexicon.score_passages(numbers)
     assert own.tolist() == whole[rows].tolist()
-    assert others.tolist() == whole.tolist()
+    assert moments == Moments.of(whole)
 
 
 def test_a_query_is_analysed_as_the_passages_were(lexicon: Lexicon) -> None:

@@ -1,0 +1,224 @@
+"""Services that read what is published in a cluster, and keep nothing but a cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from index.cluster import ClusterSettings
+from index.cluster.forgetting import ClusterForgotten
+from index.cluster.pushing import push
+from index.cluster.store import ClusterStore
+from index.cluster.versions import ClusterVersions
+from index.forgotten import NOTHING, Forgotten
+from index.snapshot import Snapshot
+from rag.chart import draw
+from rag.search import Searcher
+from rag.service.app import create_app
+from rag.service.live import Live
+from rag.settings import ServerGroup, Settings
+from tests.index.cluster.memory import MemoryTables
+from tests.index.cluster.pushed import another
+
+QUESTION = "검색 증강 생성에서 환각을 줄이는 방법"
+SOON = 5.0
+
+
+@pytest.fixture(autouse=True)
+def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second is soon enough, and too long for a test."""
+    monkeypatch.setattr("index.cluster.store.POLL_S", 0.2)
+
+
+@pytest.fixture
+def tables(snapshot: Snapshot) -> MemoryTables:
+    tables = MemoryTables()
+    ClusterForgotten(tables, "nonmun").write(NOTHING)
+    push(snapshot, ClusterVersions(tables, "nonmun"), 3)
+    return tables
+
+
+@pytest.fixture
+def versions(tables: MemoryTables) -> ClusterVersions:
+    return ClusterVersions(tables, "nonmun")
+
+
+@pytest.fixture
+def serve(tables: MemoryTables, tmp_path: Path) -> Iterator[Callable[[str], TestClient]]:
+    opened: list[TestClient] = []
+
+    def serve(name: str) -> TestClient:
+        store = ClusterStore(ClusterSettings(uri="memory"), tmp_path / name, lambda _: tables)
+        settings = Settings(data=tmp_path / name, server=ServerGroup(cache_mb=0))
+        live = Live(store, settings)
+        live.refresh()
+        client = TestClient(create_app(live, settings), raise_server_exceptions=False)
+        opened.append(client.__enter__())
+        return opened[-1]
+
+    yield serve
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    ends = time.monotonic() + SOON
+    while not holds():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def ask(client: TestClient, text: str = QUESTION, **more: Any) -> dict[str, Any]:
+    reply = client.post("/v1/search", json={"query": text, **more})
+    assert reply.status_code == 200, reply.text
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+def test_a_service_replies_as_one_that_has_the_files(
+    serve: Callable[[str], TestClient], client: TestClient, snapshot: Snapshot
+) -> None:
+    served = serve("one")
+    for path, asked in (
+        ("/v1/search", {"query": QUESTION}),
+        ("/v1/search", {"query": "attention", "filters": {"min_votes": 5}}),
+        ("/v1/search", {"query": "1706.03762"}),
+        ("/v1/ask", {"question": QUESTION}),
+        ("/v1/similar", {"ids": ["1706.03762"], "text": "선호 학습"}),
+    ):
+        found, wanted = (one.post(path, json=asked).json() for one in (served, client))
+        for reply in (found, wanted):
+            reply.pop("took_ms")
+            reply.pop("index_version")
+        assert _rounded(found) == _rounded(wanted)
+    paper = served.get("/v1/papers/https://arxiv.org/abs/1706.03762v3").json()
+    wanted = client.get("/v1/papers/1706.03762").json()
+    assert paper | {"index_version": ""} == wanted | {"index_version": ""}
+    assert served.get("/v1/papers/none").status_code == 404
+    index = served.get("/v1/index").json()
+    wanted = client.get("/v1/index").json()
+    assert (index["sections"], index["since"]) == (wanted["sections"], wanted["since"])
+    assert served.get("/readyz").json()["status"] == "ready"
+
+
+def test_the_map_is_that_of_the_snapshot(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    opened = store.open_live()
+    author = snapshot.paper(5).authors[0]
+    some = Forgotten(frozenset({snapshot.ids[0]}), frozenset({author}))
+    for forgotten in (NOTHING, some):
+        wanted = draw(Searcher(snapshot, forgotten=forgotten))
+        assert draw(Searcher(opened, forgotten=forgotten)) == wanted
+    store.close()
+
+
+@pytest.fixture
+def lives(tables: MemoryTables, tmp_path: Path) -> Iterator[list[Live]]:
+    """Two services' searchers, each with a connection and a cache of its own."""
+    lives = []
+    for name in ("one", "two"):
+        store = ClusterStore(ClusterSettings(uri="memory"), tmp_path / name, lambda _: tables)
+        lives.append(Live(store, Settings(data=tmp_path / name)))
+        lives[-1].refresh()
+        lives[-1].watch()
+    yield lives
+    for live in lives:
+        live.close()
+
+
+def test_all_services_switch_soon_and_back(
+    lives: list[Live], versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    first, second = snapshot.version, another(snapshot, tmp_path / "another")
+
+    def all_serve(version: str) -> bool:
+        return all(live.searcher.snapshot.version == version for live in lives)
+
+    assert all_serve(first)
+    assert not any(live.trouble for live in lives)
+    push(second, versions, 3)
+    assert soon(lambda: all_serve(second.version))
+    versions.activate(first)
+    assert soon(lambda: all_serve(first))
+    assert not any(live.trouble for live in lives)
+
+
+def test_what_is_forgotten_is_soon_gone_and_what_is_taken_back_is_found(
+    lives: list[Live], tables: MemoryTables
+) -> None:
+    first = lives[0].searcher.search(QUESTION, 1).hits[0].paper.id
+
+    def finds() -> set[bool]:
+        found = [live.searcher.search(QUESTION, 1).hits[0].paper.id for live in lives]
+        return {one == first for one in found}
+
+    listed = ClusterForgotten(tables, "nonmun")
+    listed.write(Forgotten(frozenset({first})))
+    assert soon(lambda: finds() == {False})
+    assert lives[0].searcher.holding([first]).row_of(first) is None
+    listed.write(NOTHING)
+    assert soon(lambda: finds() == {True})
+
+
+def test_a_cluster_that_is_gone_is_told_and_service_resumes_by_itself(
+    serve: Callable[[str], TestClient], tables: MemoryTables
+) -> None:
+    served = serve("one")
+    wanted = ask(served)["papers"]
+    tables.broken = {"all"}
+    reply = served.post("/v1/search", json={"query": "diffusion"})
+    assert reply.status_code == 503
+    assert "cluster is gone" in reply.json()["detail"]
+    assert served.get("/readyz").status_code == 503
+    assert served.get("/healthz").status_code == 200
+    tables.broken = set()
+    assert ask(served)["papers"] == wanted
+    assert soon(lambda: served.get("/readyz").status_code == 200)
+    assert soon(lambda: served.get("/readyz").json()["trouble"] is None)
+
+
+def test_a_leg_that_is_not_searched_is_told_in_legs(
+    serve: Callable[[str], TestClient], tables: MemoryTables
+) -> None:
+    served = serve("one")
+    tables.broken = {"search terms"}
+    legs = ask(served)["legs"]
+    assert (legs["lexical"], legs["dense"]) == ("failed", "ok")
+    ready = served.get("/readyz")
+    assert ready.status_code == 503
+    assert "lexical" in ready.json()["detail"]
+    tables.broken = set()
+    assert ask(served)["legs"]["lexical"] == "ok"
+
+
+def test_one_that_starts_before_anything_is_published_says_how_to(tmp_path: Path) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: MemoryTables())
+    with pytest.raises(Exception, match="nothing is published in memory under nonmun; run nonmun"):
+        Live(store, Settings(data=tmp_path)).refresh()
+
+
+def test_a_searcher_of_a_cluster_is_a_searcher(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    searcher = Searcher(store.open_live())
+    wanted = Searcher(snapshot).search(QUESTION).hits
+    assert [hit.paper for hit in searcher.search(QUESTION).hits] == [hit.paper for hit in wanted]
+    store.close()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 3) if isinstance(value, float) else value
