@@ -1,4 +1,4 @@
-"""The contract of a cluster's tables: by brute force, in Milvus Lite, and in a server of Milvus."""
+"""The contract of the stores: by brute force, by FAISS, in Milvus Lite, and in a Milvus server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from index.cluster import ClusterSettings, open_tables
 from index.cluster.base import KEY, Condition, Field, FieldKind, Floats, Relation, Sparse, Tables
 from index.errors import ClusterError
+from tests.index.cluster.local import FaissTables
 from tests.index.cluster.memory import MemoryTables
 from tests.index.cluster.servers import lite, old_server
 
@@ -46,6 +47,7 @@ SPARSE = [
     scope="module",
     params=[
         "memory",
+        "faiss",
         pytest.param("lite", marks=pytest.mark.slow),
         pytest.param("server", marks=pytest.mark.slow),
     ],
@@ -54,13 +56,12 @@ def tables(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Tables]:
     folder = tmp_path_factory.mktemp("tables")
-    if request.param == "memory":
-        tables: Tables = MemoryTables()
-        yield _filled(tables)
+    if request.param in {"memory", "faiss"}:
+        yield _filled(MemoryTables() if request.param == "memory" else FaissTables())
         return
     if request.param == "lite":
         pytest.importorskip("milvus_lite")
-        tables = open_tables(lite(folder))
+        tables: Tables = open_tables(lite(folder))
         yield _filled(tables)
         tables.close()
         return
