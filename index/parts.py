@@ -75,6 +75,7 @@ class Parts:
         elsewhere: Where the papers are, if they are not here.
         stand_for_all: How many papers, the last ones, are there to bring the scores of the others
             to the scale of a whole corpus; they are never found.
+        trouble: Why these are searched for what is elsewhere, where that can't be asked.
     """
 
     ids: Sequence[str]
@@ -99,6 +100,7 @@ class Parts:
     failed: Mapping[Leg, NonmunError] = field(default_factory=dict)
     elsewhere: Elsewhere | None = None
     stand_for_all: int = 0
+    trouble: str | None = None
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:

@@ -330,6 +330,11 @@ class Snapshot:
         return len(self._ids)
 
     @property
+    def trouble(self) -> str | None:
+        """Why these papers are searched for others that can't be; `None` where all can be."""
+        return self._parts.trouble
+
+    @property
     def stands_for_all(self) -> slice:
         """The rows of papers that stand for a whole corpus; none of a snapshot on disk."""
         return slice(len(self) - self._parts.stand_for_all, len(self))

@@ -31,7 +31,7 @@ _STAGING = "staging-"
 _FORGOTTEN = "forgotten.json"
 _FAILED = "failed"
 _KEPT_FAILED = 2  # each is as large as a version
-_NAME = re.compile(r"[0-9a-f]{12}")  # as `Manifest.named` makes it
+NAME = re.compile(r"[0-9a-f]{12}")  # as `Manifest.named` makes it
 _LIVE_BYTES = 1_000  # it holds a version
 _TRIES = 5  # to open the live version, while others publish and clear away
 
@@ -304,7 +304,7 @@ class Store:
         found = sorted(self.versions(), key=lambda one: not one.live)
         readable = [self._path(one.version) for one in found]
         # Those of another nonmun, or broken ones, are the oldest.
-        named = {path for path in (self.folder / VERSIONS).glob("*") if _NAME.fullmatch(path.name)}
+        named = {path for path in (self.folder / VERSIONS).glob("*") if NAME.fullmatch(path.name)}
         others = sorted(named - set(readable))  # but not what somebody has copied there
         for folder in [*readable, *others][keep:]:
             try:

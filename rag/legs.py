@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
+from index.errors import NonmunError
 from index.scoring import Leg
 from index.stages import Stage, stage
 
@@ -45,8 +46,9 @@ class Legs(dict[Leg, Status]):
             with stage(Stage(leg)):
                 scores = score()
         # Whatever a library raises, the other legs still answer.
-        except Exception:
-            log.exception("the %s leg failed", leg)
+        except Exception as error:
+            known = isinstance(error, NonmunError)
+            log.error("the %s leg failed: %s", leg, error, exc_info=not known)
             self[leg] = Status.FAILED
             return None
         self[leg] = Status.OK

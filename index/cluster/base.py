@@ -30,6 +30,8 @@ class ClusterSettings:
         prefix: What the names of all tables begin with.
         timeout_s: How long to wait for a reply while a question is asked.
         keep: How many published versions are kept.
+        standby: How many papers, the newest ones, a service keeps to answer from by their words
+            when the store is gone.
     """
 
     uri: str = ""
@@ -38,6 +40,7 @@ class ClusterSettings:
     prefix: str = "nonmun"
     timeout_s: float = 5.0
     keep: int = 3
+    standby: int = 0
 
 
 class FieldKind(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,7 @@ from index.cluster.searching import (
     summed,
     waited,
 )
+from index.cluster.standby import Standby
 from index.cluster.versions import PAPERS, PASSAGES
 from index.elsewhere import Asked
 from index.errors import ClusterError
@@ -41,6 +43,8 @@ from index.snapshot import Snapshot
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
+log = logging.getLogger(__name__)
+
 _MARGIN = 1.5  # times as many papers are gathered as the late leg looks at
 _ALIKE = {Leg.LEXICAL: "terms", Leg.DENSE: "centre", Leg.LATENT: "latent"}
 
@@ -48,13 +52,17 @@ _ALIKE = {Leg.LEXICAL: "terms", Leg.DENSE: "centre", Leg.LATENT: "latent"}
 class Gatherer:
     """Gathers papers for questions from one version. Safe to use from several threads."""
 
-    def __init__(self, reader: Reader, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, reader: Reader, threads: ThreadPoolExecutor, standby: Standby | None = None
+    ) -> None:
         """Ask nothing yet.
 
         Args:
             reader: Of the version.
             threads: Where several searches wait for the store at a time.
+            standby: Papers for when the store is gone.
         """
+        self._standby = standby
         self._reader = reader
         self._base = reader.snapshot(())
         self._threads = threads
@@ -70,7 +78,13 @@ class Gatherer:
         Raises:
             ClusterError: They can't be read.
         """
-        return self._reader.snapshot(self._reader.rows_of(names))
+        names = list(names)
+        try:
+            return self._reader.snapshot(self._reader.rows_of(names))
+        except ClusterError as error:
+            if self._standby is None:
+                raise
+            return self._standby.holding(names, error)
 
     def alike(
         self,
@@ -134,6 +148,15 @@ class Gatherer:
         Raises:
             ClusterError: The store does none of it.
         """
+        try:
+            return self._gather(text, asked, named)
+        except ClusterError as error:
+            if self._standby is None:
+                raise
+            log.error("the cluster was not searched: %s", error)
+            return self._standby.snapshot(error)
+
+    def _gather(self, text: str, asked: Asked, named: Iterable[str]) -> Snapshot:
         query = Query(text)
         read_words(self._base, query)
         vector = self._embedded(text)

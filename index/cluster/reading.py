@@ -44,6 +44,7 @@ from index.lexical.gathered import GatheredBm25
 from index.manifest import LAYOUT, read_manifest
 from index.moments import Distribution
 from index.papers import paper_id
+from index.parts import Parts
 from index.projection import Projection
 from index.snapshot import Snapshot
 
@@ -51,7 +52,7 @@ Ints = npt.NDArray[np.int64]
 
 # What is read at once: Milvus sends no more than 64 MB.
 _PARTS_AT_ONCE = 256  # of files
-_PAPERS_AT_ONCE = 512
+PAPERS_AT_ONCE = 512
 _PAPERS_KEPT = 2_048  # of 25 kB each
 
 
@@ -134,6 +135,19 @@ class Reader:
         if elsewhere is not None:
             labels = Listed(self.known.facts.sections), Listed(self.known.facts.days)
             parts = replace(parts, elsewhere=elsewhere, sections=labels[0], dates=labels[1])
+        return self._made(parts)
+
+    def standby(self, parcels: Sequence[Parcel], scales: Scales, trouble: str) -> Snapshot:
+        """Papers that were read before as a snapshot, for when no others can be.
+
+        Args:
+            parcels: The papers, ascending.
+            scales: As for `snapshot`.
+            trouble: What to say of it.
+        """
+        return self._made(replace(parts_of(self.known, parcels, scales), trouble=trouble))
+
+    def _made(self, parts: Parts) -> Snapshot:
         known = self.known
         made = Snapshot(known.folder, known.manifest, self._encoder, self._late_encoder, parts)
         made.compared = True  # what is read of it is compared as it is read
@@ -156,22 +170,32 @@ class Reader:
     def _read(self, rows: Sequence[int]) -> list[Parcel]:
         found = {row: self._parcels.get(row) for row in rows}
         missing = [row for row, parcel in found.items() if parcel is None]
-        texts: dict[int, list[str]] = {}
-        for begin in range(0, len(missing), _PAPERS_AT_ONCE):
-            some = [Condition("paper", Relation.IN, missing[begin : begin + _PAPERS_AT_ONCE])]
-            for one in self.tables.look_up(self.table(PARCELS), some, ["paper", "data"]):
-                texts.setdefault(int(one["paper"]), []).append(one["data"])
-        for row in missing:
-            try:
-                found[row] = Parcel.unpack(bytes_of(texts[row]))
-            except (KeyError, ValueError):
-                name = self.table(PARCELS)
-                raise ClusterError(f"{name} has no paper in row {row}; push it again") from None
+        found |= dict(zip(missing, self.parcels(missing), strict=True))
         parcels = []
         for row, parcel in found.items():
             if parcel is not None:
                 self._parcels.put(row, parcel)
                 parcels.append(parcel)
+        return parcels
+
+    def parcels(self, rows: Sequence[int]) -> list[Parcel]:
+        """Papers as the store has them, read now.
+
+        Raises:
+            ClusterError: One can't be read.
+        """
+        texts: dict[int, list[str]] = {}
+        for begin in range(0, len(rows), PAPERS_AT_ONCE):
+            some = [Condition("paper", Relation.IN, list(rows[begin : begin + PAPERS_AT_ONCE]))]
+            for one in self.tables.look_up(self.table(PARCELS), some, ["paper", "data"]):
+                texts.setdefault(int(one["paper"]), []).append(one["data"])
+        parcels = []
+        for row in rows:
+            try:
+                parcels.append(Parcel.unpack(bytes_of(texts[row])))
+            except (KeyError, ValueError):
+                name = self.table(PARCELS)
+                raise ClusterError(f"{name} has no paper in row {row}; push it again") from None
         return parcels
 
     def _check_tables(self) -> None:

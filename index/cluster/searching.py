@@ -85,10 +85,11 @@ def waited(searches: Mapping[str, Future[Found]]) -> Searched:
         try:
             setattr(search, name, future.result())
         except ClusterError as error:
-            log.error("the cluster was not searched: %s", error)
             search.failed[_LEGS[name]] = error
     if searches and not search.papers.size and set(search.failed) == {_LEGS[n] for n in searches}:
         raise next(iter(search.failed.values()))
+    for said in {str(error) for error in search.failed.values()}:
+        log.error("the cluster was not searched: %s", said)
     for leg in search.failed:  # half of a leg is none
         for name in (name for name, own in _LEGS.items() if own is leg):
             setattr(search, name, _NOTHING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +17,14 @@ from index.cluster.forgetting import ClusterForgotten
 from index.cluster.gathering import Gatherer
 from index.cluster.reading import Reader, fetch
 from index.cluster.registry import open_tables
+from index.cluster.standby import Standby
 from index.cluster.versions import ClusterVersions
 from index.errors import ClusterError, NonmunError, SnapshotError
 from index.forgotten import Forgotten
 from index.manifest import LAYOUT, read_manifest
 from index.report import Report
 from index.snapshot import Snapshot
-from index.store import Opened, Version
+from index.store import NAME, Opened, Version
 
 CACHE = "cluster"  # the folder of the cache, in that of the data
 POLL_S = 1.0  # what is live, and what is forgotten, is asked for no more often
@@ -60,6 +62,7 @@ class ClusterStore:
         self.forgotten = PolledForgotten(self._read_forgotten)
         self._list: ClusterForgotten | None = None
         self._last: Snapshot | None = None  # its encoders are used again
+        self._standby: Standby | None = None
 
     def live(self) -> str | None:
         """The live version; `None` before anything is published.
@@ -127,8 +130,21 @@ class ClusterStore:
             NonmunError: It can't be read.
         """
         reader = Reader(self._there, version, self.folder, self._last)
-        self._last = Gatherer(reader, self._threads).snapshot
+        standby = Standby(reader, self._settings.standby) if self._settings.standby else None
+        if self._standby is not None:
+            self._standby.close()
+        self._standby = standby
+        self._last = Gatherer(reader, self._threads, standby).snapshot
+        self._clear(version)
         return self._last
+
+    def _clear(self, version: str) -> None:
+        """Delete the small files of versions that the cluster has no longer."""
+        with suppress(ClusterError):
+            there = {version, *(one.version for one in self._there.versions())}
+            for folder in self.folder.iterdir():
+                if folder.name not in there and NAME.fullmatch(folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def versions(self) -> list[Version]:
         """All published versions, the one that was pushed last first.
@@ -158,6 +174,8 @@ class ClusterStore:
     def close(self) -> None:
         """Let go of the connection."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._standby is not None:
+            self._standby.close()
         with self._lock:
             if self._versions is not None:
                 self._versions.tables.close()

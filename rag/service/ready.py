@@ -12,6 +12,7 @@ from rag.service.pool import LateError, Pool
 from rag.service.problems import discreet
 from rag.service.schemas import Health
 
+_QUERY = "ready?"
 _SECONDS = 5.0  # to find it out
 HOLDS_S = 1.0  # who asks more often learns nothing new, and takes nothing from searches
 _WAITING = 256
@@ -57,10 +58,13 @@ class Readiness:
         live = self._live
         searcher = live.searcher
         live.store.forgotten.read()  # requests go on with what was known
-        found = searcher.search("ready?", 1, 1)
+        here = searcher.about(_QUERY)
+        found = here.search(_QUERY, 1, 1)
         failed = sorted(leg for leg, status in found.legs.items() if status is Status.FAILED)
-        if failed:
+        # What stands by answers: who takes away all services that do so has none left.
+        if failed and not here.snapshot.trouble:
             raise LegsFailedError(f"legs that failed: {', '.join(failed)}")
         version = searcher.snapshot.version
-        trouble = live.trouble and discreet(live.trouble, live.store.folder)
+        said = here.snapshot.trouble or live.trouble
+        trouble = said and discreet(said, live.store.folder)
         return Health(status="ready", index_version=version, trouble=trouble)

@@ -291,6 +291,13 @@ class ClusterGroup(Group):
         5, gt=0, le=600, description="How long a question waits for a reply of the store"
     )
     keep: int = Field(3, ge=1, le=1000, description="Published versions that are kept there")
+    standby: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="How many papers, the newest ones, a service keeps beside the cache of files to"
+        " answer from by their words when the store is gone",
+    )
 
     @field_validator("uri")
     @classmethod

@@ -52,8 +52,9 @@ def versions(tables: MemoryTables) -> ClusterVersions:
 def serve(tables: MemoryTables, tmp_path: Path) -> Iterator[Callable[[str], TestClient]]:
     opened: list[TestClient] = []
 
-    def serve(name: str) -> TestClient:
-        store = ClusterStore(ClusterSettings(uri="memory"), tmp_path / name, lambda _: tables)
+    def serve(name: str, standby: int = 0) -> TestClient:
+        cluster = ClusterSettings(uri="memory", standby=standby)
+        store = ClusterStore(cluster, tmp_path / name, lambda _: tables)
         settings = Settings(data=tmp_path / name, server=ServerGroup(cache_mb=0))
         live = Live(store, settings)
         live.refresh()
@@ -183,6 +184,27 @@ def test_a_cluster_that_is_gone_is_told_and_service_resumes_by_itself(
     tables.broken = set()
     assert ask(served)["papers"] == wanted
     assert soon(lambda: served.get("/readyz").status_code == 200)
+    assert soon(lambda: served.get("/readyz").json()["trouble"] is None)
+
+
+def test_papers_that_stand_by_answer_when_the_cluster_is_gone(
+    serve: Callable[..., TestClient], tables: MemoryTables, snapshot: Snapshot
+) -> None:
+    served = serve("one", standby=20)
+    kept = f"/v1/papers/{snapshot.ids[-1]}"
+    assert ask(served)["legs"]["dense"] == "ok"
+    tables.broken = {"all"}
+    assert soon(lambda: served.get(kept).status_code == 200)
+    found = ask(served)
+    assert found["legs"] == {**found["legs"], "lexical": "ok", "dense": "failed"}
+    assert {one["id"] for one in found["papers"]} <= set(snapshot.ids[-20:])
+    assert served.post("/v1/ask", json={"question": QUESTION}).status_code == 200
+    assert served.get(f"/v1/papers/{snapshot.ids[0]}").status_code == 503
+    ready = served.get("/readyz")
+    assert ready.status_code == 200
+    assert "the newest 20 of 45 papers are searched" in ready.json()["trouble"]
+    tables.broken = set()
+    assert soon(lambda: ask(served)["legs"]["dense"] == "ok")
     assert soon(lambda: served.get("/readyz").json()["trouble"] is None)
 
 
