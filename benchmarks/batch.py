@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.table import machine, table
+from benchmarks.table import machine, publish, table
 from index.batch import BatchKind, BatchSettings, open_pool
 from index.batch.encoding import Encoders, SpreadEncoding
 from index.encoders import EncoderSettings, LateSettings
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--write", type=Path, help="the page to put it in; else it is printed")
     options = parser.parse_args()
     snapshot = Store(options.data).open_live()
     space = snapshot.learned.tokens
@@ -58,14 +59,16 @@ def main() -> None:
             here, there = _encode(local, texts, space), _encode(spread, texts, space)
             ratio = here.seconds / there.seconds
             rows.append([f"{here.seconds:.1f} s", f"{there.seconds:.1f} s", f"{ratio:.2f}"])
-    print(machine() + "\n")
-    print(table([f"{count:,} passages here", f"{options.workers} workers", "times"], rows) + "\n")
-    print(f"To start Ray took {started:.1f} s, once a build.")
-    print(f"Largest difference of a vector's value: {np.abs(here.vectors - there.vectors).max()}")
-    other = sum(
-        int((a[:, 0] != b[:, 0]).sum()) for a, b in zip(here.tokens, there.tokens, strict=True)
+    pairs = zip(here.tokens, there.tokens, strict=True)
+    other = sum(int((a[:, 0] != b[:, 0]).sum()) for a, b in pairs)
+    farthest = float(np.abs(here.vectors - there.vectors).max())
+    said = (
+        f"To start Ray took {started:.1f} s, once a build. No value of a vector differs by more"
+        f" than {farthest:.1e}; {other} of {sum(map(len, here.tokens)):,} tokens have another"
+        " centroid."
     )
-    print(f"Tokens with another centroid: {other} of {sum(map(len, here.tokens)):,}")
+    head = [f"{count:,} passages here", f"{options.workers} workers", "times"]
+    publish("\n\n".join([machine(), table(head, rows), said]), options.write, "benchmarks.batch")
 
 
 def _encode(encoding: Encoding, texts: Sequence[str], space: TokenSpace | None) -> _Run:

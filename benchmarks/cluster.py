@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.table import machine, table
+from benchmarks.table import machine, publish, table
 from index.cluster import ClusterSettings, open_tables
 from index.cluster.base import Tables
 from index.cluster.forgetting import ClusterForgotten
@@ -57,12 +57,15 @@ def compare(local: Searcher, cluster: Searcher, texts: list[str], filters: Filte
     ]
 
 
-def measure(snapshot: Snapshot, tables: Tables, cache: Path, texts: list[str]) -> str:
-    """The table."""
+def measure(
+    snapshot: Snapshot, tables: Tables, cache: Path, texts: list[str], file: Path | None
+) -> str:
+    """The table; of Milvus Lite, what its file takes too."""
     begun = perf_counter()
     ClusterForgotten(tables, PREFIX).write(NOTHING)
     push(snapshot, ClusterVersions(tables, PREFIX), 1)
     pushed = perf_counter() - begun
+    size = "" if file is None else f", {_size(file) / len(snapshot.owners):,.0f} bytes a passage"
     store = ClusterStore(ClusterSettings(uri="-", prefix=PREFIX), cache, lambda _: tables)
     local, cluster = Searcher(snapshot), Searcher(store.open_live())
     sections = tuple(snapshot.sections.by_count()[:1])
@@ -74,8 +77,17 @@ def measure(snapshot: Snapshot, tables: Tables, cache: Path, texts: list[str]) -
     same = ["same ten", "same passages", "scores differ by"]
     head = ["filter", "questions", *same, "files", "cluster"]
     rows = [[name, *compare(local, cluster, texts, one)] for name, one in filters.items()]
-    said = f"{len(snapshot):,} papers, written in {pushed:.1f} s."
+    said = (
+        f"{len(snapshot):,} papers, {len(snapshot.owners):,} passages, written in"
+        f" {pushed:.0f} s{size}. The cache of a service takes {_size(cache) / 1e6:.1f} MB."
+    )
     return f"{said}\n\n{table(head, rows)}"
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _ids(hits: tuple[Hit, ...]) -> list[str]:
@@ -97,16 +109,20 @@ def main() -> None:
     parser.add_argument("--eval", type=Path, required=True, help="a folder of question files")
     parser.add_argument("--uri", default="", help="of Milvus; else Milvus Lite is started")
     parser.add_argument("--most", type=int, help="how many questions; else all")
+    parser.add_argument("--write", type=Path, help="the page to put it in; else it is printed")
     options = parser.parse_args()
     questions = read_questions([options.eval / "questions.jsonl"])
     texts = [one.text for one in questions][: options.most]
     snapshot = Store(options.data).open_live()
     with tempfile.TemporaryDirectory() as folder:
         tables: Tables = MemoryTables()
+        file = None
         if options.uri != "memory":
-            uri = options.uri or str(Path(folder) / "lite.db")
+            file = None if options.uri else Path(folder) / "lite.db"
+            uri = options.uri or str(file)
             tables = open_tables(ClusterSettings(uri=uri, prefix=PREFIX, timeout_s=60))
-        print(machine(), measure(snapshot, tables, Path(folder) / "cache", texts), sep="\n\n")
+        found = measure(snapshot, tables, Path(folder) / "cache", texts, file)
+        publish(f"{machine()}\n\n{found}", options.write, "benchmarks.cluster")
         tables.close()
 
 

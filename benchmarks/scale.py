@@ -24,7 +24,7 @@ import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
 from benchmarks.large import KnownAnalyzer, LargeCorpus, MixedEncoding, Sentences, mixed_vectors
-from benchmarks.table import machine, table
+from benchmarks.table import machine, publish, table
 from benchmarks.watching import Watched, memory
 from index.computing import Computing
 from index.content import Content
@@ -37,6 +37,7 @@ from index.store import Store
 from index.threads import search_on_one_thread
 from index.vectors import FaissIndex, IndexFacts
 from index.vectors.recall import TEN, recall_of
+from index.vectors.sizing import Kind, choose
 from index.writing import Made, read_corpus, write_files
 from rag.filters import Filters
 from rag.search import Searcher
@@ -45,8 +46,7 @@ from rag.similar import similar
 Floats = npt.NDArray[np.float32]
 
 _QUERIES = 500
-_BLOCK = 65_536
-_MARKS = "<!-- measured -->", "<!-- end -->"
+_DIMENSION = 512
 _QUESTIONS = [
     "보상 모델 없이 사람의 선호로 언어 모델을 정렬하는 방법은?",
     "How is attention computed without storing the whole matrix?",
@@ -74,7 +74,6 @@ def main() -> None:
         "--passages", type=_counts, default=[], help="whole indexes: 100000,1000000"
     )
     parser.add_argument("--vectors", type=_counts, default=[], help="vectors alone, the same way")
-    parser.add_argument("--kinds", default="sq8,rabitq", help="of the vectors alone")
     parser.add_argument("--write", type=Path, help="the page to put it in; else it is printed")
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
@@ -83,15 +82,7 @@ def main() -> None:
         parts.append(vectors_section(options))
     if options.passages:
         parts.append(whole_section(options))
-    page = "\n\n".join(parts)
-    if not options.write:
-        print(page)
-        return
-    text = options.write.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_MARKS[0])
-    after = rest.partition(_MARKS[1])[2]
-    page = f"{before}{_MARKS[0]}\n\n{page}\n\n{_MARKS[1]}{after}"
-    options.write.write_text(page, encoding="utf-8")
+    publish("\n\n".join(parts), options.write, "benchmarks.scale")
 
 
 def _counts(text: str) -> list[int]:
@@ -139,9 +130,9 @@ def vectors_section(options: argparse.Namespace) -> str:
         file = options.scratch / f"vectors-{count}.npy"
         asking = options.scratch / f"asking-{count}.npz"
         once(file, make_vectors, options.data, count, file, asking)
-        for kind in options.kinds.split(","):
+        for kind in _kinds(count):
             lists = options.scratch / f"lists-{count}-{kind}"
-            settings = VectorSettings(kind, recall=0.98 if kind == "sq8" else 0.97)
+            settings = VectorSettings(kind, recall=0.98 if kind is Kind.SQ8 else 0.97)
             built = once(lists, build_vectors, file, lists, settings)
             found = alone(search_vectors, file, lists, asking, built["facts"])
             facts = built["facts"]
@@ -170,6 +161,12 @@ def vectors_section(options: argparse.Namespace) -> str:
         "most own memory of the build",
     ]
     return "### Vectors alone\n\n" + table(head, rows)
+
+
+def _kinds(count: int) -> list[Kind]:
+    """The least that a build takes, and what it takes by itself, if that is another."""
+    chosen = choose(count, _DIMENSION, VectorSettings())
+    return [Kind.RABITQ] if chosen is Kind.RABITQ else [Kind.SQ8, Kind.RABITQ]
 
 
 def make_vectors(data: Path, count: int, file: Path, asking: Path) -> dict[str, Any]:

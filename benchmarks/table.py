@@ -21,6 +21,28 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+def publish(text: str, page: Path | None, name: str) -> None:
+    """Put what was measured into its place in a page, or print it.
+
+    Args:
+        text: Of it.
+        page: Where `<!-- measured by NAME -->` and, after it, `<!-- end -->` stand; `None` prints.
+        name: Of the module that measured.
+
+    Raises:
+        ValueError: The page has no such place.
+    """
+    if page is None:
+        print(text)
+        return
+    begin, end = f"<!-- measured by {name} -->", "<!-- end -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{page} has no place for {name}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+
+
 def machine() -> str:
     """One line on what everything was measured on."""
     model = "unknown processor"
