@@ -13,7 +13,7 @@ from typing import NamedTuple
 import faiss
 import numpy as np
 
-from index.arrays import load_mapped
+from index.arrays import load_mapped, load_scattered
 from index.settings import VectorSettings
 from index.threads import cpu_count
 from index.vectors.base import Floats, Mask, Neighbours, Rows
@@ -49,10 +49,22 @@ class FaissIndex:
     """
 
     def __init__(
-        self, vectors: Floats, facts: IndexFacts | None = None, folder: Path | None = None
+        self,
+        vectors: Floats,
+        facts: IndexFacts | None = None,
+        folder: Path | None = None,
+        scattered: Floats | None = None,
     ) -> None:
-        """Take vectors, and where there are lists the folder that they were written to."""
+        """Take vectors.
+
+        Args:
+            vectors: (rows, dimension).
+            facts: Of the index; `None` is an exact one.
+            folder: Where its lists were written to, if it has any.
+            scattered: The same vectors, for who reads but some of them.
+        """
         self._vectors = vectors
+        self._scattered = vectors if scattered is None else scattered
         self.facts = facts or IndexFacts()
         self._folder = folder
         self._lists = None
@@ -112,7 +124,8 @@ class FaissIndex:
             OSError: They can't be read.
             ValueError: They are something else.
         """
-        return cls(_mapped(file), facts, folder)
+        scattered = None if facts.kind is Kind.EXACT else load_scattered(file)
+        return cls(_mapped(file), facts, folder, scattered)
 
     @property
     def is_exact(self) -> bool:
@@ -158,7 +171,7 @@ class FaissIndex:
         if self._lists is None:
             return exact(self._vectors, queries, k, mask)
         if mask is not None and count <= max(_FEW, k):
-            return _among(self._vectors, queries, k, np.flatnonzero(mask))
+            return _among(self._scattered, queries, k, np.flatnonzero(mask))
         return self._search_lists(self._lists, queries, k, mask, count)
 
     def _search_lists(
@@ -175,7 +188,7 @@ class FaissIndex:
             if probes == self.facts.lists or ((rows >= 0).sum(1) >= k).all():
                 break
             probes *= 2
-        return _rescored(self._vectors, queries, rows, k)
+        return _rescored(self._scattered, queries, rows, k)
 
 
 def _mapped(file: Path) -> Floats:

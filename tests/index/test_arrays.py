@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index import arrays
-from index.arrays import Chosen, Ragged, evenly, save_blocks
+from index.arrays import Chosen, Ragged, evenly, load_mapped, load_scattered, save_blocks
 from index.lexical import Term, TermLists, Vocabulary
 
 ROWS = st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=5)
@@ -79,6 +79,24 @@ def test_an_array_in_blocks_is_the_file_that_numpy_writes(
     np.save(tmp_path / "whole.npy", whole)
     save_blocks(tmp_path / "blocks.npy", whole[:0], len(whole), blocks)
     assert (tmp_path / "blocks.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux tells of its maps")
+def test_of_rows_that_are_read_here_and_there_no_more_is_read(tmp_path: Path) -> None:
+    wanted = np.arange(100_000, dtype=np.float32).reshape(-1, 10)
+    path = tmp_path / "rows.npy"
+    np.save(path, wanted)
+
+    def advised() -> list[bool]:
+        maps = Path("/proc/self/smaps").read_text(encoding="utf-8").split(str(path))[1:]
+        return ["rr" in one.partition("VmFlags:")[2].partition("\n")[0].split() for one in maps]
+
+    plain = load_mapped(path)
+    assert advised() == [False]
+    scattered = load_scattered(path)
+    assert sorted(advised()) == [False, True]
+    assert np.array_equal(scattered, wanted)
+    assert np.array_equal(plain, wanted)
 
 
 @pytest.mark.parametrize("count", [2, 4])
