@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from index.cluster.headings import Headings
-from index.projection import Topic
+from index.projection import Topic, shown
 from index.snapshot import Heading
 from rag.search import Searcher
 
-MOST = 50_000  # papers on a map: 15 MB to send, 5 packed; more points can't be told apart
-NEWEST = 5_000  # of them: what readers look for first
 _JOINING = " · "
 
 
@@ -95,7 +93,7 @@ def _shown(searcher: Searcher) -> tuple[npt.NDArray[np.int64], Headings]:
         rows = np.arange(len(searcher.snapshot))
         if allowed is not None:
             rows = np.flatnonzero(allowed.papers)
-        drawn = _some(rows)
+        drawn = shown(rows)
         return rows, Headings(drawn, searcher.snapshot.headings(drawn.tolist()))
     gone = elsewhere.rows_of_forgotten(searcher.forgotten)
     rows = np.setdiff1d(np.arange(searcher.snapshot.manifest.papers), gone)
@@ -103,15 +101,6 @@ def _shown(searcher: Searcher) -> tuple[npt.NDArray[np.int64], Headings]:
     there = np.isin(kept, rows)
     some = [one for one, is_there in zip(headings, there.tolist(), strict=True) if is_there]
     return rows, Headings(kept[there], some)
-
-
-def _some(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Of more papers than MOST the NEWEST, and of all others as many as there is room for."""
-    if len(rows) <= MOST:
-        return rows
-    older, newest = rows[:-NEWEST], rows[-NEWEST:]
-    spread = np.round(np.linspace(0, len(older) - 1, MOST - NEWEST)).astype(np.int64)
-    return np.concatenate([older[spread], newest])
 
 
 def _renumbered(topic: Topic, numbers: Sequence[int]) -> Topic:

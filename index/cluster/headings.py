@@ -9,11 +9,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import evenly
+from index.projection import shown
 from index.snapshot import Heading, Snapshot
 
 FILE = "cluster/headings.msgpack"
-MOST, NEWEST = 50_000, 5_000  # papers; of more the newest, and others at even distances
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,10 +36,7 @@ class _Kept(msgspec.Struct):
 
 def headings_files(snapshot: Snapshot) -> dict[str, bytes]:
     """What `read_headings` reads, by name in a snapshot's folder."""
-    count = len(snapshot)
-    rows = np.arange(count)
-    if count > MOST:
-        rows = np.append(evenly(count - NEWEST, MOST - NEWEST), rows[-NEWEST:])
+    rows = shown(np.arange(len(snapshot)))
     kept = _Kept(rows.tolist(), snapshot.headings(rows.tolist()))
     return {FILE: msgspec.msgpack.encode(kept)}
 

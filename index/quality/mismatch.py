@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.adapt import without_name
+from index.arrays import evenly
 from index.fusion import choose_candidates, first_stage
 from index.quality.findings import Finding, Flag
 from index.quality.style import Style
@@ -100,7 +101,7 @@ def judge_all(snapshot: Snapshot, forms: Collection[str] = ()) -> Judged:
     if len(snapshot) < FEWEST:
         return Judged([], None)
     papers = len(snapshot)
-    rows = np.arange(papers) if papers <= EXACT else _evenly(np.arange(papers))
+    rows = np.arange(papers) if papers <= EXACT else evenly(papers, SAMPLE)
     ranks = _ranks(snapshot, rows)
     fits = _fits(snapshot, rows, ranks)
     made_up = np.array([row for row, fit in fits.items() if _is_unfit(fit, papers)], np.int64)
@@ -153,11 +154,6 @@ class _Ranks(NamedTuple):
     standard: Floats
 
 
-def _evenly(rows: Rows) -> Rows:
-    """SAMPLE of some rows, evenly spread: the same ones each time."""
-    return rows[np.round(np.linspace(0, len(rows) - 1, SAMPLE)).astype(np.int64)]
-
-
 def _ranks(snapshot: Snapshot, rows: Rows) -> _Ranks:
     if len(snapshot) > EXACT:
         return _sampled_ranks(snapshot, rows)
@@ -192,7 +188,7 @@ def _sampled_ranks(snapshot: Snapshot, rows: Rows) -> _Ranks:
     if snapshot.titles is None:
         return _Ranks(better, standard)
     filled = np.unique(snapshot.owners)
-    sample = _evenly(filled) if len(filled) > SAMPLE else filled
+    sample = filled[evenly(len(filled), SAMPLE)]
     held = snapshot.passages_of_all(sample)
     vectors = snapshot.vectors.vectors[held.values]
     for begin in range(0, len(rows), _BLOCK):

@@ -100,13 +100,13 @@ def test_topics_have_labels_in_both_languages(client: TestClient, snapshot: Snap
 def test_of_very_many_papers_the_newest_are_on_it_and_some_of_the_others(
     client: TestClient, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chart, "MOST", 12)
-    monkeypatch.setattr(chart, "NEWEST", 4)
+    monkeypatch.setattr("index.projection.drawn.MOST", 12)
+    monkeypatch.setattr("index.projection.drawn.NEWEST", 4)
     found = read(client)
     count = len(snapshot)
     assert found["total"] == count > 20
     rows = [list(snapshot.ids).index(name) for name in found["papers"]["ids"]]
-    older = np.round(np.linspace(0, count - 5, 8)).astype(int).tolist()
+    older = [at * (count - 4) // 8 for at in range(8)]
     assert rows == [*older, *range(count - 4, count)]
     assert found["papers"]["topics"] == snapshot.projection.regions[rows].tolist()
     places = np.column_stack([found["papers"]["x"], found["papers"]["y"]])
