@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rag.settings import load_settings
 from tests.deploy.facts import PATHS, PORT, parse, ray_start
-from tests.deploy.manifests import BUILDS, container_of, find, pod_of, read_profile
+from tests.deploy.manifests import BUILDS, FOLDER, container_of, find, pod_of, read_profile
 
 
 class TestNonmun:
@@ -44,7 +45,10 @@ class TestNonmun:
         assert "command" not in container_of("serve"), "the image's own"
         assert "command" not in container_of("build"), "the image's own"
 
-    def test_a_build_on_ray_joins_the_cluster_and_builds(self) -> None:
+    def test_a_build_on_ray_joins_the_cluster_and_builds(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("NONMUN_PROFILE", "")
         container = container_of("build-on-ray")
         assert container["command"] == ["/bin/sh", "-c"]
         [line] = container["args"]
@@ -61,7 +65,9 @@ class TestNonmun:
         assert (asked["sources"], asked["full"], asked["on"]) == (["/digests"], True, "ray")
         values = {one["name"]: one.get("value") for one in container["env"]}
         cluster = find("RayCluster", "ray")
-        assert values["NONMUN_BATCH__ADDRESS"] == f"{cluster['metadata']['name']}-head-svc:6379"
+        monkeypatch.setenv("NONMUN_BATCH__ADDRESS", values["NONMUN_BATCH__ADDRESS"])
+        batch = load_settings(FOLDER / "profile.yaml", batch={"kind": asked["on"]}).batch
+        assert batch.address == f"{cluster['metadata']['name']}-head-svc:6379"
         assert values["RAY_AUTH_MODE"] == cluster["spec"]["authOptions"]["mode"]
         [shared] = [
             one for one in pod_of("build-on-ray")["spec"]["volumes"] if "shared" in one["name"]
