@@ -24,6 +24,7 @@ from rag.settings import load_settings
 from tests.deploy.facts import (
     CONTAINERFILE,
     DEPLOY,
+    PATHS,
     PLACEHOLDERS,
     PORT,
     ROOT,
@@ -285,6 +286,13 @@ class TestBalancer:
         assert int(waits["server"]) > settings.server.max_timeout_s
         assert int(waits["client"]) > settings.server.max_timeout_s
         assert int(waits["check"]) > settings.cluster.timeout_s
+
+    def test_it_asks_whether_a_service_is_ready(self) -> None:
+        text = HAPROXY.read_text(encoding="utf-8")
+        [path] = re.findall(r"http-check send meth GET uri (\S+)", text)
+        assert path == "/readyz"
+        assert path in PATHS
+        assert re.findall(r"http-check expect (.+)", text) == ["status 200"]
 
     def test_it_finds_as_many_services_as_there_may_be(self) -> None:
         found = re.search(
