@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container, in microseconds: "200000 100000"
 _most = 0  # 0: all
 
 
@@ -19,16 +21,24 @@ def use_one_cpu() -> None:
 
 
 def cpu_count() -> int:
-    """The CPUs this process may use, which containers and `taskset` make fewer.
+    """The CPUs this process may use, which a container's limit and `taskset` make fewer.
 
     Every thread pool is given this number: with more threads than cores, the threads of BLAS
     spin while they wait for each other, and all is many times slower.
     """
-    return (
-        _most or len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    if _most:
+        return _most
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(there or 1, _quota() or there or 1)
+
+
+def _quota() -> int | None:
+    """The whole CPUs that a container's limit comes to, at least 1; `None` where there is none."""
+    try:
+        quota, period = map(int, _QUOTA.read_text(encoding="ascii").split())
+    except (OSError, ValueError):  # no Linux, no such cgroup, or `max`
+        return None
+    return max(1, quota // period)
 
 
 @contextmanager

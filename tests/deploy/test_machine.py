@@ -7,31 +7,24 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
-from pydantic import BaseModel
-from typer.core import TyperGroup
 
-from rag.cli import app
-from rag.settings import Settings, load_settings
+from rag.settings import load_settings
+from tests.deploy.facts import CONTAINERFILE, DEPLOY, PORT, ROOT, USER, is_setting, load_yaml, parse
 
-ROOT = Path(__file__).parents[1]
-DEPLOY = ROOT / "deploy"
-CONTAINERFILE = DEPLOY / "Containerfile"
 SERVICE = DEPLOY / "nonmun.service"
 BUILD = DEPLOY / "nonmun-build.service"
 TIMER = DEPLOY / "nonmun-build.timer"
 UNITS = [SERVICE, BUILD, TIMER]
 SERVICES = [SERVICE, BUILD]
-FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
-USER = 10001
-PORT = 8000
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 
 Unit = dict[str, dict[str, list[str]]]
 
@@ -62,8 +55,7 @@ def _read_containerfile() -> list[tuple[str, str]]:
 
 
 def _compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
-    return loaded
+    return load_yaml(DEPLOY / "compose.yaml")
 
 
 def _last(instructions: list[tuple[str, str]], wanted: str) -> str:
@@ -79,47 +71,28 @@ def _seconds(text: str) -> float:
 def _variables() -> Iterator[tuple[str, str]]:
     for path in [*FILES, ROOT / ".dockerignore"]:
         for name in re.findall(r"\bNONMUN_\w+", path.read_text(encoding="utf-8")):
-            yield path.name, name
-
-
-def _is_setting(variable: str) -> bool:
-    """Whether a variable names a setting, down to the last of its parts."""
-    model: Any = Settings
-    for part in variable.removeprefix("NONMUN_").lower().split("__"):
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return False
-        if part not in model.model_fields:
-            return False
-        model = model.model_fields[part].annotation
-    return True
-
-
-def _parse(words: list[str]) -> dict[str, Any]:
-    """What a command line of nonmun gives its command; wrong ones are an error."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
-    return group.commands[words[0]].make_context(words[0], words[1:]).params
+            yield str(path.relative_to(ROOT)), name
 
 
 class TestSettings:
     @pytest.mark.parametrize(("file", "variable"), sorted(set(_variables())))
     def test_every_variable_is_a_setting(self, file: str, variable: str) -> None:
-        assert variable == "NONMUN_PROFILE" or _is_setting(variable), f"{file}: {variable}"
+        assert variable == "NONMUN_PROFILE" or is_setting(variable), f"{file}: {variable}"
 
     @pytest.mark.parametrize(
         "misspelt",
         ["NONMUN_SERVER__ANONYMUS", "NONMUN_SEVER__HOST", "NONMUN_DATA__X", "NONMUN_SERVER_HOST"],
     )
     def test_a_misspelt_variable_is_none(self, misspelt: str) -> None:
-        assert not _is_setting(misspelt)
+        assert not is_setting(misspelt)
 
     def test_settings_that_comments_name_exist(self) -> None:
         for path in FILES:
             for group, name in re.findall(
-                r"\b(server|build)\.([a-z_]+)\b", path.read_text("utf-8")
+                r"\b(server|build|cluster|batch)\.([a-z_]+)\b", path.read_text("utf-8")
             ):
-                if name != "service":
-                    assert _is_setting(f"NONMUN_{group}__{name}"), f"{path.name}: {group}.{name}"
+                if name not in ("service", "yaml"):
+                    assert is_setting(f"NONMUN_{group}__{name}"), f"{path.name}: {group}.{name}"
 
     def test_the_profile_loads_and_lets_nobody_in_by_itself(
         self, monkeypatch: pytest.MonkeyPatch
@@ -205,7 +178,7 @@ class TestUnits:
     def test_the_command_is_one_of_nonmun(self, path: Path) -> None:
         program, *words = _read_unit(path)["Service"]["ExecStart"][0].split()
         assert Path(program).name == "nonmun"
-        _parse(words)
+        parse(words)
 
     def test_a_wrong_command_line_is_not_tried_again(self) -> None:
         service = _read_unit(SERVICE)["Service"]
@@ -283,6 +256,14 @@ class TestContainerfile:
         pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         assert len([line for line in pinned if line.startswith("torch==")]) == 1
 
+    def test_what_is_installed_beside_it_are_extras(self) -> None:
+        known = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+        built = load_yaml(DEPLOY / "cluster" / "compose.yaml")["services"]["serve"]["build"]
+        [default] = re.findall(r"^ARG EXTRAS=(.+)$", CONTAINERFILE.read_text("utf-8"), re.MULTILINE)
+        for given in (default, built["args"]["EXTRAS"]):
+            assert set(given.split(",")) <= set(known["optional-dependencies"])
+        assert any("[${EXTRAS}]" in rest for word, rest in _read_containerfile() if word == "RUN")
+
     def test_all_that_is_copied_is_in_the_context(self) -> None:
         lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
         allowed = {line[1:].rstrip("/") for line in lines if line.startswith("!")}
@@ -299,7 +280,7 @@ class TestContainerfile:
     def test_the_command_serves_on_the_port_that_is_exposed_and_asked(self) -> None:
         instructions = _read_containerfile()
         assert yaml.safe_load(_last(instructions, "ENTRYPOINT")) == ["nonmun"]
-        given = _parse(yaml.safe_load(_last(instructions, "CMD")))
+        given = parse(yaml.safe_load(_last(instructions, "CMD")))
         assert (given["host"], given["port"]) == ("0.0.0.0", PORT)
         assert _last(instructions, "EXPOSE") == str(PORT)
         assert f"http://127.0.0.1:{PORT}/readyz" in _last(instructions, "HEALTHCHECK")
@@ -368,7 +349,7 @@ class TestCompose:
         build = _compose()["services"]["build"]
         assert build["profiles"] == ["build"]
         assert "restart" not in build
-        assert _parse(build["command"])["sources"] == ["/digests"]
+        assert parse(build["command"])["sources"] == ["/digests"]
 
     def test_only_this_machine_reaches_the_port(self) -> None:
         assert _compose()["services"]["serve"]["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
