@@ -16,6 +16,7 @@ import numpy.typing as npt
 from index.encoders.kept import Kept
 from index.late import LateQuery
 from index.stages import Stage, stage
+from index.threads import beside, cpu_count
 from index.vectors import Neighbours
 
 if TYPE_CHECKING:
@@ -101,8 +102,12 @@ def embedded(snapshot: Snapshot, text: str) -> Floats:
 
 def near_vector(snapshot: Snapshot, vector: Floats, candidates: int) -> Near:
     """What lies near an embedding."""
+    if snapshot.vectors.is_exact or cpu_count() == 1:
+        passages = snapshot.vectors.search(vector[None], candidates)
+        return Near(vector, _titles(snapshot, vector, candidates), passages)
+    titles = beside(lambda: _titles(snapshot, vector, candidates))
     passages = snapshot.vectors.search(vector[None], candidates)
-    return Near(vector, _titles(snapshot, vector, candidates), passages)
+    return Near(vector, titles(), passages)
 
 
 def _titles(snapshot: Snapshot, vector: Floats, candidates: int) -> Floats | None:

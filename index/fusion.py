@@ -56,8 +56,10 @@ def first_stage(
         parts.append((weights.latent, latent))
     if not parts:
         return None
-    shares = np.array([weight for weight, _ in parts], np.float32)
-    total: Floats = shares @ np.stack([scores for _, scores in parts])
+    total = np.zeros(len(parts[0][1]), np.float32)
+    part = np.empty_like(total)  # one for all: of very many papers, memory takes longer than sums
+    for weight, scores in parts:
+        total += np.multiply(scores, np.float32(weight), out=part)
     return total
 
 

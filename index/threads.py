@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
+
+T = TypeVar("T")
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container, in microseconds: "200000 100000"
 _most = 0  # 0: all
@@ -39,6 +44,28 @@ def _quota() -> int | None:
     except (OSError, ValueError):  # no Linux, no such cgroup, or `max`
         return None
     return max(1, quota // period)
+
+
+def beside(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin work in a thread of its own.
+
+    It pays where milliseconds of it are spent without Python's lock. A pool's threads would be
+    missing in a process that was forked.
+
+    Returns:
+        What waits for the end, and gives or raises what the work gives or raises.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        # Whatever it is, it is raised where it is waited for.
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done.result
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import IO
 import numpy as np
 import pytest
 
+from index import ahead
 from index.build import Built, build
 from index.errors import SnapshotError
 from index.manifest import LAYOUT, read_manifest, seal
+from index.paper_index import Floats, PaperIndex
 from index.settings import BuildOptions, BuildSettings, CheckSettings, LearnSettings, VectorSettings
 from index.snapshot import Snapshot
 from index.store import Store
@@ -135,6 +138,29 @@ class TestBuild:
         wanted = -np.sort(-(listed.titles @ listed.vectors.vectors.T), axis=1)[:, :10]
         recall = listed.manifest.vectors[LAYOUT.vectors]["recall"]
         assert recall_of(found, wanted) == pytest.approx(recall, abs=0.03)
+
+    def test_titles_are_searched_beside_passages(
+        self, listed: Snapshot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        vector = np.array(listed.vectors.vectors[7])
+        monkeypatch.setattr(ahead, "cpu_count", lambda: 1)
+        alone = ahead.near_vector(listed, vector, 5)
+        monkeypatch.setattr(ahead, "cpu_count", lambda: 2)
+        threads = set[int]()
+        title_index = listed.title_index
+        assert title_index is not None
+
+        def scores(query: Floats, candidates: int) -> Floats:
+            threads.add(threading.get_ident())
+            return PaperIndex.scores(title_index, query, candidates)
+
+        monkeypatch.setattr(title_index, "scores", scores)
+        both = ahead.near_vector(listed, vector, 5)
+        assert threading.get_ident() not in threads
+        assert alone.titles is not None
+        assert both.titles is not None
+        assert both.titles.tobytes() == alone.titles.tobytes()
+        assert both.passages.rows.tolist() == alone.passages.rows.tolist()
 
     def test_centres_are_written_as_they_are_computed(
         self, listed: Snapshot, exact: Snapshot

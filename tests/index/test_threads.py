@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def test_a_containers_limit_makes_them_fewer(
     quota.write_text(limit, encoding="ascii")
     monkeypatch.setattr(threads, "_QUOTA", quota)
     assert threads.cpu_count() == expected
+
+
+def test_work_beside_gives_or_raises_what_it_does_where_it_is_waited_for() -> None:
+    began, go = threading.Event(), threading.Event()
+
+    def work() -> int:
+        began.set()
+        assert go.wait(10)
+        return threading.get_ident()
+
+    wait = threads.beside(work)
+    assert began.wait(10)  # nobody waits yet
+    go.set()
+    assert wait() != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        threads.beside(lambda: 1 // 0)()
 
 
 def test_without_a_limit_there_is_one_for_each_cpu(
