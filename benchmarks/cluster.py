@@ -76,7 +76,10 @@ def measure(
     }
     same = ["same ten", "same passages", "scores differ by"]
     head = ["filter", "questions", *same, "files", "cluster"]
-    rows = [[name, *compare(local, cluster, texts, one)] for name, one in filters.items()]
+    rows = []
+    for name, one in filters.items():
+        rows.append([name, *compare(local, cluster, texts, one)])
+        print(*rows[-1], flush=True)
     said = (
         f"{len(snapshot):,} papers, {len(snapshot.owners):,} passages, written in"
         f" {pushed:.0f} s{size}. The cache of a service takes {_size(cache) / 1e6:.1f} MB."
