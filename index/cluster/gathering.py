@@ -16,6 +16,7 @@ from index.ahead import embedded, near_vector
 from index.cluster.base import KEY, MOST_FOUND, Condition, Found, Sparse
 from index.cluster.conditions import forgotten_by, papers_with, passages_in
 from index.cluster.gathered import Scales
+from index.cluster.headings import FILE as HEADINGS
 from index.cluster.headings import Headings, read_headings
 from index.cluster.reading import Reader
 from index.cluster.searching import (
@@ -125,6 +126,7 @@ class Gatherer:
         Raises:
             ClusterError: It can't be read.
         """
+        self._reader.fetch(HEADINGS)
         try:
             return read_headings(self._reader.known.folder)
         except (OSError, ValueError) as error:

@@ -42,6 +42,8 @@ _BYTES_AT_ONCE = 4_000_000
 _GRAPH, _GRAPH_PARAMETERS = "HNSW", {"M": 32, "efConstruction": 256}
 _BREADTH, _MOST_BREADTH = 2, 32_768
 _NO_VECTOR = "unused"  # every collection has to have one
+# Else gRPC waits longer after each try in vain, two minutes at last, however often it is asked.
+_CHANNEL = {"grpc.initial_reconnect_backoff_ms": 500, "grpc.max_reconnect_backoff_ms": 1_000}
 
 # Of an error that is expected it logs a page, and raises it all the same.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -74,6 +76,7 @@ class MilvusTables:
                 token=settings.token,
                 db_name=settings.database,
                 timeout=settings.timeout_s,
+                grpc_options=_CHANNEL,
             )
             self.version: str = self._client.get_server_version(timeout=settings.timeout_s)
         # Whatever is wrong with an address: gRPC has its own errors for some.
@@ -112,7 +115,12 @@ class MilvusTables:
             if field.sought:
                 indexes.add_index(field.name, index_type=self._scalar_index(field))
         if len(indexes):
-            self._do(lambda timeout: self._client.create_index(table, indexes, timeout=timeout))
+            # There is nothing to wait for yet, and half a second each would be waited.
+            self._do(
+                lambda timeout: self._client.create_index(
+                    table, indexes, timeout=timeout, sync=False
+                )
+            )
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows, some megabytes at a time."""
