@@ -30,8 +30,11 @@ _PATIENCE_S = 3_600.0  # for an index over millions of vectors
 _NOT_FOUND = 100
 _NOT_LOADED = 101
 _NO_ALIAS = 1600
+_REFUSED = ("auth check failure", "unauthenticated", "missing authorization")
 _GONE = (
     "fail connecting",
+    "failed to connect",
+    "errors resolving",
     "unavailable",
     "deadline",
     "timeout",
@@ -97,7 +100,6 @@ class MilvusTables:
 
     def create(self, table: str, fields: Sequence[Field]) -> None:
         """Make a collection, with an index for every vector and every field that is sought."""
-        self._check_version(fields)
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field(KEY, DataType.INT64, is_primary=True)
         for field in fields:
@@ -326,13 +328,27 @@ class MilvusTables:
         said = _said(error).lower()
         return any(word in said for word in _GONE)
 
+    def check_version(self) -> None:
+        """See that the server has sparse vectors, and several vectors in a collection.
+
+        Raises:
+            ClusterError: It is too old.
+        """
+        if not self._since(2, 4):
+            raise ClusterError(
+                f"{self._where} is Milvus {self.version}; for sparse vectors it has to be 2.4 or"
+                " newer"
+            )
+
     def _told(self, error: Exception) -> str:
         """What went wrong, in a line."""
         line = " ".join(_said(error).split())[:300]
         lowered = line.lower()
         if self._is_gone(error):
             return f"{self._where} can't be reached: {line}"
-        if "auth check failure" in lowered or "unauthenticated" in lowered:
+        if any(word in lowered for word in _REFUSED):
+            if not self._settings.token:
+                return f"{self._where} wants to be shown NONMUN_CLUSTER__TOKEN=USER:PASSWORD"
             return f"{self._where} refuses cluster.token: {line}"
         if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
             return f"{self._where} has not what is asked for: {line}"
@@ -350,23 +366,12 @@ class MilvusTables:
         found = re.match(r"v?(\d+)\.(\d+)", self.version)
         return not found or tuple(map(int, found.groups())) >= wanted
 
-    def _check_version(self, fields: Sequence[Field]) -> None:
-        """See that the server knows what the fields are.
-
-        Raises:
-            ClusterError: It is too old.
-        """
-        vectors = sum(map(_is_vector, fields))
-        sparse = any(field.kind is FieldKind.SPARSE for field in fields)
-        if (sparse or vectors > 1) and not self._since(2, 4):
-            raise ClusterError(
-                f"{self._where} is Milvus {self.version}; for sparse vectors it has to be 2.4 or"
-                " newer"
-            )
-
 
 def _said(error: Exception) -> str:
-    return str(error.message if isinstance(error, MilvusException) else error)
+    """What an error says; why nobody could connect, pymilvus tells in its cause alone."""
+    details = getattr(error.__cause__, "details", None)
+    why = details() if callable(details) else None
+    return str(why or (error.message if isinstance(error, MilvusException) else error))
 
 
 def _is_vector(field: Field) -> bool:
