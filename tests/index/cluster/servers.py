@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Self
 
 from filelock import FileLock
 
 from index.cluster import ClusterSettings
-
 
 OLD_TOKEN = "root:Milvus"
 
@@ -40,3 +45,57 @@ def old_server(folder: Path, *, asks: bool = False) -> Iterator[ClusterSettings]
     finally:
         with suppress(Exception):  # it waits no longer than a few seconds for its end
             server.stop()
+
+
+class LiteServer:
+    """Milvus Lite in a process of its own; as a context manager it is ended in any case."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self.port = int(taken.getsockname()[1])
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Begin to start; `wait` waits for its end."""
+        words = ["-m", "milvus_lite", "server", "--data-dir", str(self._folder)]
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
+        self._process = subprocess.Popen([sys.executable, *words, *address])
+
+    def wait(self) -> None:
+        """Until it listens."""
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def hang(self) -> None:
+        """Say nothing any more, and keep all connections."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After `hang`."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
