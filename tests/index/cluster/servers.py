@@ -37,14 +37,14 @@ def old_server(folder: Path, *, asks: bool = False) -> Iterator[ClusterSettings]
 
     server = MilvusServer(MilvusServerConfig(data_dir=str(folder)))
     server.config.set("authorization_enabled", asks)
-    # It looks for free ports and takes them later: of two at a time both would take the same.
+    # It looks for free ports and takes them later, and of two at a time one never gets ready.
     with FileLock(Path(gettempdir()) / "nonmun-tests-milvus.lock"):
         server.start()
-    try:
-        yield ClusterSettings(uri=f"http://127.0.0.1:{server.listen_port}", timeout_s=20)
-    finally:
-        with suppress(Exception):  # it waits no longer than a few seconds for its end
-            server.stop()
+        try:
+            yield ClusterSettings(uri=f"http://127.0.0.1:{server.listen_port}", timeout_s=20)
+        finally:
+            with suppress(Exception):  # it waits no longer than a few seconds for its end
+                server.stop()
 
 
 class LiteServer:
