@@ -16,6 +16,7 @@ from index.ahead import embedded, near_vector
 from index.cluster.base import KEY, MOST_FOUND, Condition, Found, Sparse
 from index.cluster.conditions import forgotten_by, papers_with, passages_in
 from index.cluster.gathered import Scales
+from index.cluster.headings import FILE as HEADINGS
 from index.cluster.headings import Headings, read_headings
 from index.cluster.reading import Reader
 from index.cluster.searching import (
@@ -37,6 +38,7 @@ from index.errors import ClusterError
 from index.forgotten import Forgotten
 from index.fusion import first_stage
 from index.greatest import top_rows
+from index.labels import fold_name
 from index.scoring import Dense, Leg, Lexical, Query, is_korean, read_words, share_held
 from index.snapshot import Snapshot
 
@@ -124,6 +126,7 @@ class Gatherer:
         Raises:
             ClusterError: It can't be read.
         """
+        self._reader.fetch(HEADINGS)
         try:
             return read_headings(self._reader.known.folder)
         except (OSError, ValueError) as error:
@@ -160,18 +163,21 @@ class Gatherer:
         query = Query(text)
         read_words(self._base, query)
         vector = self._embedded(text)
-        everything = self._search(query, vector, asked, filtered=False)
-        has_filter = bool(asked.conditions or asked.sections)
-        allowed = self._search(query, vector, asked, filtered=True) if has_filter else None
+        parted = self._parted(asked)
+        by_passage = bool(parted)
+        everything = self._search(query, vector, asked, filtered=False, by_passage=by_passage)
+        allowed = None
+        if asked.conditions or asked.sections:
+            allowed = self._search(query, vector, asked, filtered=True, by_passage=by_passage)
         found = everything()
         filtered = None if allowed is None else allowed()
-        if filtered is not None and asked.sections:
+        if filtered is not None and by_passage:
             found.lexical, found.own = filtered.lexical, filtered.own
         failed = found.failed if filtered is None else found.failed | filtered.failed
         scales = self._scales(found, filtered)._replace(failed=failed)
         share = self._share(query, found.own)
         rows = self._best(found, filtered, share, query, vector, asked)
-        ordered = np.array(sorted({*rows, *self._reader.rows_of(named)}), np.int64)
+        ordered = np.array(sorted({*rows, *parted, *self._reader.rows_of(named)}), np.int64)
         gathered = self._reader.snapshot(ordered, scales)
         if vector is not None and Leg.DENSE not in failed:
             near = near_vector(gathered, vector, asked.passages)
@@ -185,8 +191,31 @@ class Gatherer:
         except Exception:
             return None
 
+    def _parted(self, asked: Asked) -> list[int]:
+        """The row of a paper of which some passages may be found and others not, if there is one.
+
+        Where there is none, papers are matched as a whole, as `score_lexical` has it. It is
+        gathered, so that it is seen there too.
+        """
+        names = {fold_name(name) for name in self._reader.known.facts.sections}
+        others = sorted(names - {fold_name(name) for name in asked.sections})
+        if not asked.sections or not others:
+            return []
+        wanted = [*asked.conditions, *papers_with(asked.sections), *papers_with(others)]
+        # Any will do: what it is compared with makes no difference.
+        anything = np.ones(self._reader.known.manifest.dimension, np.float32)
+        table = self._reader.table(PAPERS)
+        found = self._reader.tables.search(table, _ALIKE[Leg.DENSE], anything, 1, wanted)
+        return [int(row) for row in found.rows]
+
     def _search(
-        self, query: Query, vector: Floats | None, asked: Asked, *, filtered: bool
+        self,
+        query: Query,
+        vector: Floats | None,
+        asked: Asked,
+        *,
+        filtered: bool,
+        by_passage: bool,
     ) -> Callable[[], Searched]:
         """Begin the searches; what is given back waits for their end.
 
@@ -195,6 +224,8 @@ class Gatherer:
             vector: Its embedding; `None` where there is none.
             asked: What is looked for.
             filtered: Whether what is found has to be as `asked` says.
+            by_passage: Whether words are looked for in passages that may be found, instead of in
+                whole papers.
         """
         papers = [*asked.conditions, *papers_with(asked.sections)] if filtered else []
         passages = [*asked.conditions, *passages_in(asked.sections)] if filtered else []
@@ -211,7 +242,7 @@ class Gatherer:
         if lexical and not filtered:
             both = summed([*query.terms, *query.translations])
             begin("passages", PASSAGES, "terms", both, MOST_FOUND)
-        if lexical and not asked.sections:
+        if lexical and not by_passage:
             both = summed(query.terms, query.translations)
             begin("lexical", PAPERS, "terms", both, asked.passages if filtered else MOST_FOUND)
             begin("own", PAPERS, "terms", own, 1)
@@ -227,7 +258,7 @@ class Gatherer:
 
         def wait() -> Searched:
             search = waited(found)
-            if asked.sections:
+            if by_passage:
                 search.own = best_passages(search.own)
                 search.lexical = added(search.own, best_passages(search.lexical))
             return search

@@ -30,8 +30,11 @@ _PATIENCE_S = 3_600.0  # for an index over millions of vectors
 _NOT_FOUND = 100
 _NOT_LOADED = 101
 _NO_ALIAS = 1600
+_REFUSED = ("auth check failure", "unauthenticated", "missing authorization")
 _GONE = (
     "fail connecting",
+    "failed to connect",
+    "errors resolving",
     "unavailable",
     "deadline",
     "timeout",
@@ -42,6 +45,8 @@ _BYTES_AT_ONCE = 4_000_000
 _GRAPH, _GRAPH_PARAMETERS = "HNSW", {"M": 32, "efConstruction": 256}
 _BREADTH, _MOST_BREADTH = 2, 32_768
 _NO_VECTOR = "unused"  # every collection has to have one
+# Else gRPC waits longer after each try in vain, two minutes at last, however often it is asked.
+_CHANNEL = {"grpc.initial_reconnect_backoff_ms": 500, "grpc.max_reconnect_backoff_ms": 1_000}
 
 # Of an error that is expected it logs a page, and raises it all the same.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
@@ -74,6 +79,7 @@ class MilvusTables:
                 token=settings.token,
                 db_name=settings.database,
                 timeout=settings.timeout_s,
+                grpc_options=_CHANNEL,
             )
             self.version: str = self._client.get_server_version(timeout=settings.timeout_s)
         # Whatever is wrong with an address: gRPC has its own errors for some.
@@ -94,7 +100,6 @@ class MilvusTables:
 
     def create(self, table: str, fields: Sequence[Field]) -> None:
         """Make a collection, with an index for every vector and every field that is sought."""
-        self._check_version(fields)
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field(KEY, DataType.INT64, is_primary=True)
         for field in fields:
@@ -112,7 +117,12 @@ class MilvusTables:
             if field.sought:
                 indexes.add_index(field.name, index_type=self._scalar_index(field))
         if len(indexes):
-            self._do(lambda timeout: self._client.create_index(table, indexes, timeout=timeout))
+            # There is nothing to wait for yet, and half a second each would be waited.
+            self._do(
+                lambda timeout: self._client.create_index(
+                    table, indexes, timeout=timeout, sync=False
+                )
+            )
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows, some megabytes at a time."""
@@ -318,13 +328,27 @@ class MilvusTables:
         said = _said(error).lower()
         return any(word in said for word in _GONE)
 
+    def check_version(self) -> None:
+        """See that the server has sparse vectors, and several vectors in a collection.
+
+        Raises:
+            ClusterError: It is too old.
+        """
+        if not self._since(2, 4):
+            raise ClusterError(
+                f"{self._where} is Milvus {self.version}; for sparse vectors it has to be 2.4 or"
+                " newer"
+            )
+
     def _told(self, error: Exception) -> str:
         """What went wrong, in a line."""
         line = " ".join(_said(error).split())[:300]
         lowered = line.lower()
         if self._is_gone(error):
             return f"{self._where} can't be reached: {line}"
-        if "auth check failure" in lowered or "unauthenticated" in lowered:
+        if any(word in lowered for word in _REFUSED):
+            if not self._settings.token:
+                return f"{self._where} wants to be shown NONMUN_CLUSTER__TOKEN=USER:PASSWORD"
             return f"{self._where} refuses cluster.token: {line}"
         if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
             return f"{self._where} has not what is asked for: {line}"
@@ -342,23 +366,12 @@ class MilvusTables:
         found = re.match(r"v?(\d+)\.(\d+)", self.version)
         return not found or tuple(map(int, found.groups())) >= wanted
 
-    def _check_version(self, fields: Sequence[Field]) -> None:
-        """See that the server knows what the fields are.
-
-        Raises:
-            ClusterError: It is too old.
-        """
-        vectors = sum(map(_is_vector, fields))
-        sparse = any(field.kind is FieldKind.SPARSE for field in fields)
-        if (sparse or vectors > 1) and not self._since(2, 4):
-            raise ClusterError(
-                f"{self._where} is Milvus {self.version}; for sparse vectors it has to be 2.4 or"
-                " newer"
-            )
-
 
 def _said(error: Exception) -> str:
-    return str(error.message if isinstance(error, MilvusException) else error)
+    """What an error says; why nobody could connect, pymilvus tells in its cause alone."""
+    details = getattr(error.__cause__, "details", None)
+    why = details() if callable(details) else None
+    return str(why or (error.message if isinstance(error, MilvusException) else error))
 
 
 def _is_vector(field: Field) -> bool:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from index.cluster.base import ClusterSettings
+from filelock import FileLock, Timeout
+
+from index.cluster.base import ClusterSettings, Tables
 from index.cluster.forgetting import ClusterForgotten
 from index.cluster.pushing import push
 from index.cluster.registry import open_tables
 from index.cluster.versions import ClusterVersions, PushedVersion
+from index.errors import ClusterError
 from index.progress import Progress
 from index.store import Store
+
+_LOCK = "push.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +48,16 @@ def publish(store: Store, settings: ClusterSettings, progress: Progress | None =
         ClusterError: The cluster does not do it; what it served it serves still.
     """
     snapshot = store.open_live(whole=True)
-    tables = open_tables(settings)
-    try:
-        # First: no version is served for a moment as if nothing were forgotten.
-        ClusterForgotten(tables, settings.prefix).write(store.forgotten.read())
-        versions = ClusterVersions(tables, settings.prefix)
-        before = versions.live()
-        retired = push(snapshot, versions, settings.keep, progress)
-        return Published(snapshot.version, before, retired)
-    finally:
-        tables.close()
+    with _alone(store, settings), _opened(settings) as tables:
+        while True:
+            # First: no version is served for a moment as if nothing were forgotten.
+            ClusterForgotten(tables, settings.prefix).write(store.forgotten.read())
+            versions = ClusterVersions(tables, settings.prefix)
+            before = versions.live()
+            retired = push(snapshot, versions, settings.keep, progress)
+            if store.live() == snapshot.version:
+                return Published(snapshot.version, before, retired)
+            snapshot = store.open_live(whole=True)  # another was made live meanwhile
 
 
 def forget(store: Store, settings: ClusterSettings) -> None:
@@ -60,11 +67,8 @@ def forget(store: Store, settings: ClusterSettings) -> None:
         SnapshotError: What is forgotten here can't be read.
         ClusterError: The cluster does not do it.
     """
-    tables = open_tables(settings)
-    try:
+    with _opened(settings) as tables:
         ClusterForgotten(tables, settings.prefix).write(store.forgotten.read())
-    finally:
-        tables.close()
 
 
 def published(settings: ClusterSettings) -> list[PushedVersion]:
@@ -73,8 +77,37 @@ def published(settings: ClusterSettings) -> list[PushedVersion]:
     Raises:
         ClusterError: It does not say.
     """
+    with _opened(settings) as tables:
+        return ClusterVersions(tables, settings.prefix).versions()
+
+
+@contextmanager
+def _opened(settings: ClusterSettings) -> Iterator[Tables]:
     tables = open_tables(settings)
     try:
-        return ClusterVersions(tables, settings.prefix).versions()
+        yield tables
     finally:
         tables.close()
+
+
+@contextmanager
+def _alone(store: Store, settings: ClusterSettings) -> Iterator[None]:
+    """Keep others of this machine from pushing: they would delete what is half-written.
+
+    Raises:
+        ClusterError: Another one is pushing.
+    """
+    lock = FileLock(store.folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ClusterError(
+            f"another command is writing to {settings.uri}; when it has ended, what is live here"
+            " is live there"
+        ) from None
+    except OSError as error:
+        raise ClusterError(f"can't write in {store.folder}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()

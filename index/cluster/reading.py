@@ -81,9 +81,9 @@ class Reader:
         """
         self.tables: Tables = versions.tables
         self._versions, self.version = versions, version
-        seal = versions.seal_of(version)
+        self._seal = versions.seal_of(version)
         folder = cache / version
-        fetch(versions, version, seal, folder, tuple(seal.files))
+        fetch(versions, version, self._seal, folder, tuple(self._seal.files))
         try:
             check_arrays(folder)
             self.known = _known(folder)
@@ -108,6 +108,14 @@ class Reader:
     def table(self, kind: str) -> str:
         """The name of one of the version's tables."""
         return self._versions.table(self.version, kind)
+
+    def fetch(self, name: str) -> None:
+        """Write a small file to the cache again, if it was deleted there.
+
+        Raises:
+            ClusterError: It can't be read or written.
+        """
+        fetch(self._versions, self.version, self._seal, self.known.folder, (name,))
 
     def snapshot(
         self,

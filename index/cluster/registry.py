@@ -10,7 +10,7 @@ def open_tables(settings: ClusterSettings) -> Tables:
     """The store that the settings name.
 
     Raises:
-        ClusterError: It can't be reached, or refuses; a package is missing.
+        ClusterError: It can't be reached, refuses, or is too old; a package is missing.
     """
     try:
         from index.cluster.milvus import MilvusTables
@@ -21,4 +21,10 @@ def open_tables(settings: ClusterSettings) -> Tables:
             "a cluster needs the package pymilvus, which is not installed:"
             " pip install 'nonmun[cluster]'"
         ) from None
-    return MilvusTables(settings)
+    tables = MilvusTables(settings)
+    try:
+        tables.check_version()
+    except ClusterError:
+        tables.close()
+        raise
+    return tables

@@ -46,13 +46,19 @@ def forget(
         raise ForgetError("--list goes without a paper, an author and --undo")
     settings = settings_of(data, profile)
     store = Store(settings.data)
+    cluster = settings.cluster.settings()
+    if cluster is not None and not listed and store.live() is None:
+        # The cluster is told the whole list: another one would take back what is forgotten there.
+        raise ForgetError(
+            f"nothing is published in {settings.data}: with a cluster in the profile, forget where"
+            " the index is built"
+        )
     if listed:
         printing.listed(store.forgotten.entries(), as_json)
     elif undo:
         printing.took_back(forgetting.take_back(store, *names), as_json)
     else:
         printing.forgot(forgetting.forget(store, *names), as_json)
-    cluster = settings.cluster.settings()
     if cluster is not None and not listed:
         from index.cluster.publishing import forget as forget_there
 

@@ -78,8 +78,9 @@ def open_searcher(data: Path | None, profile: Path | None) -> tuple[Searcher, Se
 
     settings = settings_of(data, profile)
     store = open_store(settings)
+    snapshot = open_snapshot(store)
     forgotten = store.forgotten.read()
-    searcher = Searcher(open_snapshot(store), settings.search, settings.rerank, forgotten=forgotten)
+    searcher = Searcher(snapshot, settings.search, settings.rerank, forgotten=forgotten)
     return searcher, settings
 
 

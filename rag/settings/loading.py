@@ -139,7 +139,7 @@ def _explain(error: ValidationError) -> str:
         if one["type"] == "extra_forbidden":
             lines.append(f"there is no setting {name}")
         elif one["loc"][:1] in _SECRETIVE and name not in _PLAIN:
-            lines.append(f"setting {name}: {one['msg']}")
+            lines.append(f"setting {name}: {one['msg'].removeprefix('Value error, ')}")
         else:
             lines.append(f"setting {name}: {one['msg']}{value}")
     return "; ".join(lines)

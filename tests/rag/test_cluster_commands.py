@@ -70,6 +70,18 @@ class TestWithACluster:
         assert run("forget", "1706.03762", "--undo", "--data", data) == 0
         assert not ClusterForgotten(tables, "nonmun").read()
 
+    def test_it_is_forgotten_only_where_the_index_is_built(
+        self, run: Run, data: Path, tables: MemoryTables, tmp_path: Path
+    ) -> None:
+        """A machine that only serves has an empty list; nothing may be taken back by it."""
+        assert run("forget", "1706.03762", "--data", data) == 0
+        for words in (["1810.04805"], ["1706.03762", "--undo"]):
+            assert run("forget", *words, "--data", tmp_path / "serving") == 1
+            assert "forget where the index is built" in run.err
+            assert len(run.err.splitlines()) == 1
+        assert ClusterForgotten(tables, "nonmun").read().papers == {"1706.03762"}
+        assert not (tmp_path / "serving").exists()
+
     def test_rollback_goes_back_there_too(self, run: Run, data: Path, tables: MemoryTables) -> None:
         live = Store(data).live()
         assert run("rollback", live, "--data", data) == 0

@@ -104,7 +104,20 @@ def test_of_few_that_are_gathered_the_first_are_the_same(
 @pytest.mark.parametrize("settings", [FEW, ALL], ids=["few", "all"])
 @pytest.mark.parametrize("forgotten", [NOTHING, FORGOTTEN], ids=["nothing", "forgotten"])
 @pytest.mark.parametrize(
-    "name", ["since", "until", "between", "votes", "authors", "sections", "ids", "flags", "several"]
+    "name",
+    [
+        "since",
+        "until",
+        "between",
+        "votes",
+        "authors",
+        "sections",
+        "every section",
+        "all that some have",
+        "ids",
+        "flags",
+        "several",
+    ],
 )
 def test_filters_leave_what_they_leave_of_the_snapshot(
     memory: Gatherer, snapshot: Snapshot, settings: SearchGroup, forgotten: Forgotten, name: str
@@ -119,6 +132,8 @@ def test_filters_leave_what_they_leave_of_the_snapshot(
         "votes": Filters(min_votes=10),
         "authors": Filters(authors=("ASHISH  Vaswani", "Jacob Devlin")),
         "sections": Filters(sections=sections[:1]),
+        "every section": Filters(sections=sections),
+        "all that some have": Filters(sections=("Summary",)),
         "ids": Filters(ids=(*snapshot.ids[::4], "https://arxiv.org/abs/1706.03762v5", "none")),
         "flags": Filters(exclude_flags=("summary-mismatch", "duplicate-summary")),
         "several": Filters(min_votes=1, sections=sections[1:3], exclude_flags=("untranslated",)),

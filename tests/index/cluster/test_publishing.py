@@ -55,6 +55,29 @@ def test_the_cluster_follows_what_is_live(own: Store, tables: MemoryTables) -> N
     assert ClusterVersions(tables, "nonmun").live() == first
 
 
+def test_one_that_is_made_live_meanwhile_is_live_there_in_the_end(
+    own: Store, tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes back while a version is written is told so, and deletes nothing that is written."""
+    first = str(own.live())
+    second = next(one.version for one in own.versions() if not one.live)
+    finish = tables.finish
+
+    def go_back(table: str) -> None:
+        if own.live() == first and second not in table and "forgotten" not in table:
+            own.activate(second)
+            with pytest.raises(ClusterError, match="another command is writing to memory"):
+                publish(own, SETTINGS)
+        finish(table)
+
+    monkeypatch.setattr(tables, "finish", go_back)
+    assert publish(own, SETTINGS).version == second
+    assert [(one.version, one.live) for one in published(SETTINGS)] == [
+        (second, True),
+        (first, False),
+    ]
+
+
 def test_what_is_forgotten_is_there_before_the_version_is(
     own: Store, tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,40 +15,19 @@ import pytest
 from index.cluster import ClusterSettings, open_tables
 from index.cluster.base import KEY, Field, FieldKind, Tables
 from index.errors import ClusterError
+from tests.index.cluster.servers import LiteServer
 
 pytestmark = pytest.mark.slow
 SOON = 5.0
 TIMEOUT = 1.0
-
-
-class Server:
-    """Milvus Lite in a process of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            self.port = int(taken.getsockname()[1])
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        words = ["-m", "milvus_lite", "server", "--data-dir", str(self._folder)]
-        self._process = subprocess.Popen([sys.executable, *words, "--port", str(self.port)])
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
+AWAY = 15.0
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[LiteServer]:
     pytest.importorskip("milvus_lite")
-    server = Server(tmp_path / "data")
-    server.start()
-    yield server
-    server.kill()
+    with LiteServer(tmp_path / "data") as server:
+        yield server
 
 
 def soon(work: Callable[[], object], seconds: float) -> float:
@@ -63,8 +41,10 @@ def soon(work: Callable[[], object], seconds: float) -> float:
         time.sleep(0.1)
 
 
-def test_a_store_that_was_killed_is_told_at_once_and_read_again_by_itself(server: Server) -> None:
-    settings = ClusterSettings(uri=f"http://127.0.0.1:{server.port}", timeout_s=TIMEOUT)
+def test_a_store_that_was_killed_is_told_at_once_and_read_again_by_itself(
+    server: LiteServer,
+) -> None:
+    settings = ClusterSettings(uri=server.uri, timeout_s=TIMEOUT)
     opened: list[Tables] = []
     soon(lambda: opened.append(open_tables(settings)), 30)
     (tables,) = opened
@@ -88,7 +68,32 @@ def test_a_store_that_was_killed_is_told_at_once_and_read_again_by_itself(server
             first()
     assert time.monotonic() - began < TIMEOUT + 2
     server.start()
-    soon(lambda: socket.create_connection(("127.0.0.1", server.port), 1).close(), 30)
+    server.wait()
     assert soon(first, SOON) < SOON
     assert first() == 2
     tables.close()
+
+
+def test_a_store_that_stays_away_is_tried_as_often_as_at_first(server: LiteServer) -> None:
+    """gRPC would wait longer after each try, and find a store late that was gone for long."""
+    settings = ClusterSettings(uri=server.uri, timeout_s=TIMEOUT)
+    opened: list[Tables] = []
+    soon(lambda: opened.append(open_tables(settings)), 30)
+    (tables,) = opened
+    server.kill()
+    tries: list[float] = []
+    with socket.socket() as refusing:
+        refusing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        refusing.bind(("127.0.0.1", server.port))
+        refusing.listen()
+        refusing.settimeout(0.1)
+        ends = time.monotonic() + AWAY
+        while time.monotonic() < ends:
+            with suppress(ClusterError):
+                tables.names()
+            with suppress(TimeoutError):
+                refusing.accept()[0].close()
+                tries.append(time.monotonic())
+    tables.close()
+    assert max(later - one for one, later in itertools.pairwise(tries)) < 2.5
+    assert ends - tries[-1] < 2.5

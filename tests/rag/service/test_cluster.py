@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,16 @@ def test_the_map_is_that_of_the_snapshot(
         wanted = draw(Searcher(snapshot, forgotten=forgotten))
         assert draw(Searcher(opened, forgotten=forgotten)) == wanted
     store.close()
+
+
+def test_a_cache_that_is_deleted_while_it_is_served_is_not_missed(
+    serve: Callable[[str], TestClient], client: TestClient, tmp_path: Path
+) -> None:
+    served = serve("one")
+    shutil.rmtree(tmp_path / "one")
+    assert ask(served)["papers"]
+    assert served.get("/v1/index").status_code == 200
+    assert served.get("/v1/map").json() == client.get("/v1/map").json()
 
 
 @pytest.fixture
