@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from index.cluster.base import Condition, Sparse
 from index.cluster.conditions import not_forgotten
+from index.cluster.telling import tell
 from index.elsewhere import Elsewhere
 from index.errors import ClusterError
 from index.scoring import Leg
@@ -21,8 +21,6 @@ from rag.search import Searcher, has_word
 _BY_EACH = 200  # papers that each leg finds for a thing, of few things
 _LEAST = 20  # of many
 _ALL = 600  # for all things together, about
-
-log = logging.getLogger(__name__)
 
 
 def alike(searcher: Searcher, names: Sequence[str], text: str | None, filters: Filters) -> Searcher:
@@ -89,7 +87,7 @@ class _Looking:
                     some = self.conditions, self.sections
                     self.rows.update(self.elsewhere.alike(leg, wanted, count, *some))
             except ClusterError as error:
-                log.error("the cluster was not searched: %s", error)
+                tell(error)
                 self.failed[leg] = error
         if self.failed and not self.rows:
             raise next(iter(self.failed.values()))

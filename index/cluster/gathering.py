@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +31,7 @@ from index.cluster.searching import (
     waited,
 )
 from index.cluster.standby import Standby
+from index.cluster.telling import tell
 from index.cluster.versions import PAPERS, PASSAGES
 from index.elsewhere import Asked
 from index.errors import ClusterError
@@ -44,8 +44,6 @@ from index.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-log = logging.getLogger(__name__)
 
 _MARGIN = 1.5  # times as many papers are gathered as the late leg looks at
 _ALIKE = {Leg.LEXICAL: "terms", Leg.DENSE: "centre", Leg.LATENT: "latent"}
@@ -156,7 +154,7 @@ class Gatherer:
         except ClusterError as error:
             if self._standby is None:
                 raise
-            log.error("the cluster was not searched: %s", error)
+            tell(error)
             return self._standby.snapshot(error)
 
     def _gather(self, text: str, asked: Asked, named: Iterable[str]) -> Snapshot:

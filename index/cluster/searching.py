@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.cluster.base import Found, Sparse
+from index.cluster.telling import tell
 from index.cluster.versions import PLACE_BITS
 from index.errors import ClusterError
 from index.moments import Distribution, Moments
@@ -19,8 +19,6 @@ from index.scoring import TRANSLATED, Leg
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-log = logging.getLogger(__name__)
 
 _FIRST = 5  # of each search, whatever they are worth
 _NOTHING = Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
@@ -88,8 +86,8 @@ def waited(searches: Mapping[str, Future[Found]]) -> Searched:
             search.failed[_LEGS[name]] = error
     if searches and not search.papers.size and set(search.failed) == {_LEGS[n] for n in searches}:
         raise next(iter(search.failed.values()))
-    for said in {str(error) for error in search.failed.values()}:
-        log.error("the cluster was not searched: %s", said)
+    for why in search.failed.values():
+        tell(why)
     for leg in search.failed:  # half of a leg is none
         for name in (name for name, own in _LEGS.items() if own is leg):
             setattr(search, name, _NOTHING)

@@ -17,6 +17,7 @@ from index.store import Opened, Store
 from rag.rerank import open_reranker
 from rag.search import Searcher
 from rag.service.comparing import Comparing
+from rag.service.problems import CLUSTER_FAILS
 from rag.settings import Settings
 
 WATCH_SECONDS = 0.25
@@ -104,7 +105,8 @@ class Live:
                 searcher = self._warm(snapshot, served)
             except NonmunError as error:
                 if served:
-                    self._trouble = f"{error}; version {served.snapshot.version} is still served"
+                    why = CLUSTER_FAILS if isinstance(error, ClusterError) else error
+                    self._trouble = f"{why}; version {served.snapshot.version} is still served"
                 raise
             with self._changing:
                 self._searcher = searcher

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from index.cluster.telling import tell
 from index.errors import (
     BuildRunningError,
     ClusterError,
@@ -39,6 +40,7 @@ from rag.service.pool import FullError, LateError, LeftError
 from rag.service.schemas import Problem, Refusal
 
 MEDIA_TYPE = "application/problem+json"
+CLUSTER_FAILS = "the cluster does not do what is asked; see the log"
 _SHOWN = 100
 _REFUSALS = 20  # that one reply tells of; a body can have a field wrong for every few bytes
 
@@ -76,6 +78,9 @@ def problem_of(error: Exception) -> Problem:
     status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), None)
     if status is None:
         return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; see the log")
+    if isinstance(error, ClusterError):  # it names the store, which is nobody's business
+        tell(error)
+        return _problem(status, CLUSTER_FAILS)
     return _problem(status, str(error))
 
 

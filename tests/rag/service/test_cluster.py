@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -182,15 +183,21 @@ def test_what_is_forgotten_is_soon_gone_and_what_is_taken_back_is_found(
 
 
 def test_a_cluster_that_is_gone_is_told_and_service_resumes_by_itself(
-    serve: Callable[[str], TestClient], tables: MemoryTables
+    serve: Callable[[str], TestClient], tables: MemoryTables, caplog: pytest.LogCaptureFixture
 ) -> None:
     served = serve("one")
     wanted = ask(served)["papers"]
     tables.broken = {"all"}
-    reply = served.post("/v1/search", json={"query": "diffusion"})
-    assert reply.status_code == 503
-    assert "cluster is gone" in reply.json()["detail"]
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            reply = served.post("/v1/search", json={"query": "diffusion"})
+            assert reply.status_code == 503
+            assert reply.json()["detail"] == "the cluster does not do what is asked; see the log"
+    told = [line for line in caplog.messages if line.endswith("the cluster is gone")]
+    assert len([line for line in told if line.startswith("the cluster does not")]) <= 1
+    assert told
     assert served.get("/readyz").status_code == 503
+    assert "gone" not in served.get("/readyz").text
     assert served.get("/healthz").status_code == 200
     tables.broken = set()
     assert ask(served)["papers"] == wanted
