@@ -1,6 +1,6 @@
 """A build's encoding by workers of Ray, against the same in one process, by turns.
 
-`python -m benchmarks.batch DATA [--passages 2000] [--rounds 2] [--workers 2]`, where DATA holds a
+`python -m benchmarks.batch DATA [--passages 2000 10000] [--workers 2]`, where DATA holds a
 published index: its passages are encoded anew. The extra `nonmun[cluster]` has to be installed.
 """
 
@@ -34,15 +34,12 @@ def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     parser.add_argument("data", type=Path, help="a data folder with a published index")
-    parser.add_argument("--passages", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--passages", type=int, nargs="+", default=[2_000, 10_000])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--write", type=Path, help="the page to put it in; else it is printed")
     options = parser.parse_args()
     snapshot = Store(options.data).open_live()
     space = snapshot.learned.tokens
-    count = min(options.passages, snapshot.manifest.passages)
-    texts = [snapshot.passage(row).text for row in range(count)]
     encoders = Encoders(
         EncoderSettings.from_json(snapshot.manifest.encoder),
         LateSettings.from_json(snapshot.manifest.late),
@@ -55,19 +52,31 @@ def main() -> None:
         started = perf_counter() - begin
         spread = SpreadEncoding(pool, encoders, local.encoder, local.late_encoder)
         rows = []
-        for _ in range(options.rounds):
+        for most in options.passages:
+            count = min(most, snapshot.manifest.passages)
+            texts = [snapshot.passage(row).text for row in range(count)]
             here, there = _encode(local, texts, space), _encode(spread, texts, space)
-            ratio = here.seconds / there.seconds
-            rows.append([f"{here.seconds:.1f} s", f"{there.seconds:.1f} s", f"{ratio:.2f}"])
-    pairs = zip(here.tokens, there.tokens, strict=True)
-    other = sum(int((a[:, 0] != b[:, 0]).sum()) for a, b in pairs)
-    farthest = float(np.abs(here.vectors - there.vectors).max())
-    said = (
-        f"To start Ray took {started:.1f} s, once a build. No value of a vector differs by more"
-        f" than {farthest:.1e}; {other} of {sum(map(len, here.tokens)):,} tokens have another"
-        " centroid."
-    )
-    head = [f"{count:,} passages here", f"{options.workers} workers", "times"]
+            pairs = zip(here.tokens, there.tokens, strict=True)
+            other = sum(int((a[:, 0] != b[:, 0]).sum()) for a, b in pairs)
+            rows.append(
+                [
+                    f"{count:,}",
+                    f"{here.seconds:.1f} s",
+                    f"{there.seconds:.1f} s",
+                    f"{here.seconds / there.seconds:.2f}",
+                    f"{float(np.abs(here.vectors - there.vectors).max()):.1e}",
+                    f"{other} of {sum(map(len, here.tokens)):,}",
+                ]
+            )
+    said = f"To start Ray took {started:.1f} s, once a build."
+    head = [
+        "passages",
+        "in one process",
+        f"{options.workers} workers",
+        "times",
+        "values of vectors differ by at most",
+        "tokens with another centroid",
+    ]
     publish("\n\n".join([machine(), table(head, rows), said]), options.write, "benchmarks.batch")
 
 

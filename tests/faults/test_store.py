@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 import pytest
 
 from index.store import Store
+from rag.service.problems import CLUSTER_FAILS
 from tests.index.cluster.servers import LiteServer
 from tests.services import COMMAND, Service
 
@@ -107,6 +108,25 @@ def _hung(there: LiteServer) -> None:
     there.hang()
     time.sleep(AWAY_S)
     there.go_on()
+
+
+def test_papers_that_stand_by_answer_meanwhile(there: LiteServer, tmp_path: Path) -> None:
+    settings = {"NONMUN_CLUSTER__URI": there.uri, "NONMUN_CLUSTER__TIMEOUT_S": str(TIMEOUT_S)}
+    with Service(tmp_path, NONMUN_CLUSTER__STANDBY="20", **settings) as service:
+        ends = time.monotonic() + SOON
+        while not list(tmp_path.rglob("standby.msgpack")):
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        with Load(service) as load:
+            _killed(there)
+            ends = time.monotonic() + SOON
+            while service.get("/readyz")["trouble"] is not None:
+                assert time.monotonic() < ends
+                time.sleep(0.05)
+            time.sleep(1)
+    assert {one.status for one in load.seen} == {200}, load.seen
+    assert sum(one.failed == ["dense"] for one in load.seen) > 20
+    assert load.seen[-1].failed == []
 
 
 @pytest.mark.parametrize("away", [_killed, _hung])
