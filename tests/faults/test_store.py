@@ -110,6 +110,17 @@ def _hung(there: LiteServer) -> None:
     there.go_on()
 
 
+def _wait_for(service: Service) -> None:
+    """Until it says that all is well, which has to be soon."""
+    ends = time.monotonic() + SOON
+    while True:
+        with suppress(urllib.error.HTTPError):
+            if service.get("/readyz")["trouble"] is None:
+                return
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
 def test_papers_that_stand_by_answer_meanwhile(there: LiteServer, tmp_path: Path) -> None:
     settings = {"NONMUN_CLUSTER__URI": there.uri, "NONMUN_CLUSTER__TIMEOUT_S": str(TIMEOUT_S)}
     with Service(tmp_path, NONMUN_CLUSTER__STANDBY="20", **settings) as service:
@@ -119,11 +130,8 @@ def test_papers_that_stand_by_answer_meanwhile(there: LiteServer, tmp_path: Path
             time.sleep(0.05)
         with Load(service) as load:
             _killed(there)
-            ends = time.monotonic() + SOON
-            while service.get("/readyz")["trouble"] is not None:
-                assert time.monotonic() < ends
-                time.sleep(0.05)
-            time.sleep(1)
+            _wait_for(service)
+            time.sleep(2)
     assert {one.status for one in load.seen} == {200}, load.seen
     assert sum(one.failed == ["dense"] for one in load.seen) > 20
     assert load.seen[-1].failed == []
@@ -139,12 +147,7 @@ def test_it_is_told_at_once_and_soon_over(
         gone = time.monotonic()
         away(there)
         back = time.monotonic()
-        ready = False
-        while not ready:
-            with suppress(urllib.error.HTTPError):
-                ready = service.get("/readyz")["trouble"] is None
-            assert ready or time.monotonic() - back < SOON
-            time.sleep(0.05)
+        _wait_for(service)
         time.sleep(2)
     assert {one.status for one in load.seen} == {200, 503}, load.seen
     assert max(one.took for one in load.seen) < TIMEOUT_S + LITTLE_S
