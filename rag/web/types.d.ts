@@ -168,6 +168,7 @@ export interface Place {
 /** Every paper's place on the map, a column a fact; topics are numbered as they are listed. */
 export interface Chart {
   index_version: string;
+  total: number;
   papers: {
     ids: string[];
     titles: string[];

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.questions import ENGLISH, KOREAN
@@ -42,6 +42,23 @@ def test_all_papers_are_drawn_and_none_is_lit_without_a_question(reader: Reader)
     reader.visit(view="map")
     _drawn(reader)
     expect(reader.region("mapTitle")).to_contain_text(reader.words("mapAll"))
+
+
+def test_where_not_all_papers_are_drawn_it_is_said(reader: Reader) -> None:
+    def cut(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "total": 402_223})
+
+    reader.page.route("**/v1/map", cut)
+    reader.visit(view="map")
+    _drawn(reader)
+    expect(reader.region("mapTitle")).to_contain_text("402,223")
+    expect(reader.region("mapTitle")).to_contain_text(f"{PAPERS}")
+    reader.page.unroute("**/v1/map")
+    reader.visit(view="map")
+    _drawn(reader)
+    expect(reader.region("mapTitle")).to_contain_text(reader.words("mapAll"))
+    expect(reader.region("mapTitle")).not_to_contain_text("402,223")
 
 
 def test_the_papers_of_the_question_are_lit(reader: Reader) -> None:

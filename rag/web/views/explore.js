@@ -1,7 +1,7 @@
 // The map and the timeline: beside the results on a wide screen, or each by itself.
 
 import { html, nothing } from "../vendor/lit.js";
-import { say } from "../words.js";
+import { number, say } from "../words.js";
 import { timeline } from "./timeline.js";
 import { trouble } from "./trouble.js";
 
@@ -38,9 +38,16 @@ function mapFigure(state, map, large) {
         ${large ? colours(state) : html`<a class="button" data-go href=${state.to({ view: "map", cite: "" })}>${say("enlarge")}</a>`}
       </div>
       ${map}
-      <p class="facts">${say(asked ? "mapLit" : "mapAll")} ${large ? say("mapHelp") : nothing}</p>
+      <p class="facts">${say(asked ? "mapLit" : "mapAll")} ${drawn(state)} ${large ? say("mapHelp") : nothing}</p>
     </section>
   `;
+}
+
+/** @param {State} state */
+function drawn(state) {
+  const { value } = state.chart;
+  if (!value || value.papers.ids.length >= value.total) return nothing;
+  return say("mapSome", { shown: number(value.papers.ids.length), total: number(value.total) });
 }
 
 /** @param {State} state */

@@ -86,6 +86,7 @@ export const en = {
   mapHelp: "Drag to move, scroll to zoom, click a paper. With the keyboard: arrows move, + and − zoom, Enter goes through the papers of the question, space opens one.",
   mapLit: "Lit: the papers nearest to the question.",
   mapAll: "Every point is a paper; near ones say similar things.",
+  mapSome: "{shown} of {total} papers are drawn: the newest, and some of all others.",
   byTopic: "Colour by topic",
   byMonth: "Colour by month",
   zoomIn: "Zoom in",
