@@ -100,7 +100,7 @@ class ClusterStore:
         """
         live = self.live()
         if live is None:
-            raise SnapshotError(
+            raise ClusterError(
                 f"nothing is published in {self._settings.uri} under {self._settings.prefix};"
                 " run nonmun push where the index is"
             )

@@ -17,12 +17,14 @@ from index.cluster.forgetting import ClusterForgotten
 from index.cluster.pushing import push
 from index.cluster.store import ClusterStore
 from index.cluster.versions import ClusterVersions
+from index.errors import ClusterError
 from index.forgotten import NOTHING, Forgotten
 from index.snapshot import Snapshot
 from rag.chart import draw
 from rag.search import Searcher
 from rag.service.app import create_app
 from rag.service.live import Live
+from rag.service.problems import problem_of
 from rag.settings import ServerGroup, Settings
 from tests.index.cluster.memory import MemoryTables
 from tests.index.cluster.pushed import another
@@ -244,6 +246,38 @@ def test_one_that_starts_before_anything_is_published_says_how_to(tmp_path: Path
     store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: MemoryTables())
     with pytest.raises(Exception, match="nothing is published in memory under nonmun; run nonmun"):
         Live(store, Settings(data=tmp_path)).refresh()
+
+
+def test_what_is_told_of_a_version_that_cannot_be_read_does_not_name_the_store(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = ClusterSettings(uri="http://store.internal:19530")
+    store = ClusterStore(address, tmp_path / "data", lambda _: tables)
+    settings = Settings(data=tmp_path / "data")
+    other = another(snapshot, tmp_path / "another")
+    push(other, ClusterVersions(tables, "nonmun"), 3)
+    look_up = tables.look_up
+
+    def fails(table: str, *more: Any) -> Any:
+        if other.version in table and more[0][0].values != [0]:  # the seal is there
+            raise ClusterError(f"{address.uri} does not do what is asked")
+        return look_up(table, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "look_up", fails)
+        live = Live(store, settings)
+        live.refresh()
+    assert live.searcher.snapshot.version == snapshot.version
+    assert f"{snapshot.version} is used instead" in str(live.trouble)
+    assert "internal" not in str(live.trouble)
+    assert "store.internal" in caplog.text
+    tables.unpoint("nonmun_live")
+    with TestClient(create_app(live, settings), raise_server_exceptions=False) as served:
+        assert soon(lambda: "still served" in str(live.trouble))
+        assert "internal" not in served.get("/readyz").text
+    with pytest.raises(Exception, match=r"nothing is published in http://store") as told:
+        live.refresh()
+    assert "internal" not in problem_of(told.value).detail
 
 
 def test_a_searcher_of_a_cluster_is_a_searcher(
