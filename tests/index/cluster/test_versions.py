@@ -202,6 +202,16 @@ class TestOldOnes:
         assert versions.retire(1) == [C, B]
         assert versions.live() == A
 
+    def test_the_one_that_services_have_not_left_yet_stays(
+        self, versions: ClusterVersions, snapshot: Snapshot
+    ) -> None:
+        for one in (A, B, C):
+            push(renamed(snapshot, one), versions, 3)
+        versions.activate(B)
+        assert push(renamed(snapshot, A), versions, 2) == [C]
+        assert push(renamed(snapshot, D), versions, 1) == [B]
+        assert {one.version for one in versions.versions()} == {A, D}
+
     def test_only_the_live_one_and_the_one_before_take_memory(
         self, versions: ClusterVersions, tables: MemoryTables, snapshot: Snapshot
     ) -> None:
