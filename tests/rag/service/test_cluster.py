@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,12 @@ from index.errors import ClusterError
 from index.forgotten import NOTHING, Forgotten
 from index.snapshot import Snapshot
 from rag.chart import draw
+from rag.filters import Filters
 from rag.search import Searcher
 from rag.service.app import create_app
 from rag.service.live import Live
 from rag.service.problems import problem_of
-from rag.settings import ServerGroup, Settings
+from rag.settings import SearchGroup, ServerGroup, Settings, WeightsGroup
 from tests.index.cluster.memory import MemoryTables
 from tests.index.cluster.pushed import another
 
@@ -123,6 +127,19 @@ def test_the_map_is_that_of_the_snapshot(
     for forgotten in (NOTHING, some):
         wanted = draw(Searcher(snapshot, forgotten=forgotten))
         assert draw(Searcher(opened, forgotten=forgotten)) == wanted
+    store.close()
+
+
+def test_no_forgotten_paper_is_on_the_map_however_many_there_are(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    opened, look_up = store.open_live(), tables.look_up
+    monkeypatch.setattr("index.cluster.gathering.MOST_FOUND", 10)
+    monkeypatch.setattr(tables, "look_up", lambda *asked: look_up(*asked)[:10])
+    some = Forgotten(frozenset(snapshot.ids[3:35]))
+    wanted = draw(Searcher(snapshot, forgotten=some))
+    assert draw(Searcher(opened, forgotten=some)) == wanted
     store.close()
 
 
@@ -278,6 +295,32 @@ def test_what_is_told_of_a_version_that_cannot_be_read_does_not_name_the_store(
     with pytest.raises(Exception, match=r"nothing is published in http://store") as told:
         live.refresh()
     assert "internal" not in problem_of(told.value).detail
+
+
+def test_a_version_that_was_replaced_is_let_go_at_once(
+    tables: MemoryTables, versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """It holds papers that were read, and those that stand by: a collection may be long in coming."""
+    cluster = ClusterSettings(uri="memory", standby=20)
+    store = ClusterStore(cluster, tmp_path / "data", lambda _: tables)
+    live = Live(store, Settings(data=tmp_path / "data"))
+    live.refresh()
+    live.searcher.search(QUESTION)
+    before = weakref.ref(live.searcher.snapshot.elsewhere)
+    push(another(snapshot, tmp_path / "another"), versions, 3)
+    gc.collect()
+    gc.disable()
+    try:
+        assert soon(lambda: _refreshed(live) != snapshot.version)
+        assert soon(lambda: before() is None)
+    finally:
+        gc.enable()
+    store.close()
+
+
+def _refreshed(live: Live) -> str:
+    live.refresh()
+    return live.searcher.snapshot.version
 
 
 def test_a_searcher_of_a_cluster_is_a_searcher(
