@@ -24,6 +24,7 @@ from index.forgotten import Forgotten
 from index.manifest import LAYOUT, read_manifest
 from index.report import Report
 from index.snapshot import Snapshot
+from index.threads import beside
 from index.store import NAME, Opened, Version
 
 CACHE = "cluster"  # the folder of the cache, in that of the data
@@ -65,12 +66,12 @@ class ClusterStore:
         self._standby: Standby | None = None
 
     def live(self) -> str | None:
-        """The live version; `None` before anything is published.
+        """The live version; `None` before anything is published. Asked for once a second.
 
         Raises:
             ClusterError: The cluster does not say.
         """
-        return self._there.live()
+        return self._live.get()
 
     def live_state(self) -> tuple[object, ...]:
         """What is another when another version is live; asked for once a second.
@@ -98,7 +99,7 @@ class ClusterStore:
         Raises:
             NonmunError: Nothing is published, or it can't be read.
         """
-        live = self.live()
+        live = self._there.live()
         if live is None:
             raise ClusterError(
                 f"nothing is published in {self._settings.uri} under {self._settings.prefix};"
@@ -230,6 +231,7 @@ class PolledForgotten:
         self._ask = ask
         self._known: Forgotten | None = None
         self._until = 0.0
+        self._asking = threading.Lock()
 
     def read(self) -> Forgotten:
         """What is forgotten.
@@ -239,6 +241,9 @@ class PolledForgotten:
         """
         if self._known is None:
             self.refresh()
+        elif time.monotonic() >= self._until + POLL_S and self._asking.acquire(blocking=False):
+            # Who watches opens another version, for as long as the cluster takes to load it.
+            beside(self._refreshed)
         known = self._known
         if known is None:
             raise ClusterError("what is forgotten was not read yet")
@@ -253,6 +258,12 @@ class PolledForgotten:
         if time.monotonic() >= self._until:
             self._known = self._ask()
             self._until = time.monotonic() + POLL_S
+
+    def _refreshed(self) -> None:
+        try:
+            self.refresh()
+        finally:
+            self._asking.release()
 
     def changed_since(self, moment: datetime) -> bool:
         """Whether anything may have been forgotten since; a cluster does not keep when."""

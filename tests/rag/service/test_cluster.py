@@ -323,6 +323,48 @@ def _refreshed(live: Live) -> str:
     return live.searcher.snapshot.version
 
 
+def test_what_is_live_is_asked_for_no_more_often_than_said(
+    lives: list[Live], tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.cluster.store.POLL_S", 1.0)
+    time.sleep(0.5)
+    tables.calls.clear()
+    time.sleep(2.5)
+    assert tables.calls.count("target") <= 3 * len(lives)
+
+
+def test_what_is_forgotten_is_gone_while_another_version_is_opened(
+    lives: list[Live],
+    tables: MemoryTables,
+    versions: ClusterVersions,
+    snapshot: Snapshot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A store takes minutes to load a large version."""
+    first = lives[0].searcher.search(QUESTION, 1).hits[0].paper.id
+    other = another(snapshot, tmp_path / "another")
+    opening, opened = threading.Event(), threading.Event()
+    load = tables.load
+
+    def slowly(table: str) -> None:
+        if threading.current_thread().name == "watch-live":
+            opening.set()
+            opened.wait(SOON * 2)
+        load(table)
+
+    push(other, versions, 3)
+    monkeypatch.setattr(tables, "load", slowly)
+    versions.activate(other.version)
+    try:
+        assert opening.wait(SOON)
+        ClusterForgotten(tables, "nonmun").write(Forgotten(frozenset({first})))
+        assert soon(lambda: lives[0].searcher.search(QUESTION, 1).hits[0].paper.id != first)
+        assert not opened.is_set()
+    finally:
+        opened.set()
+
+
 def test_a_searcher_of_a_cluster_is_a_searcher(
     tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
 ) -> None:
