@@ -365,6 +365,29 @@ def test_what_is_forgotten_is_gone_while_another_version_is_opened(
         opened.set()
 
 
+def test_what_stands_by_is_not_kept_for_when_the_store_is_there_again(
+    tables: MemoryTables, tmp_path: Path
+) -> None:
+    """Where the dense leg is off nothing failed, and still not all papers were searched."""
+    cluster = ClusterSettings(uri="memory", standby=5)
+    store = ClusterStore(cluster, tmp_path / "data", lambda _: tables)
+    weights = WeightsGroup(dense=0, title=0)
+    settings = Settings(data=tmp_path / "data", search=SearchGroup(weights=weights))
+    live = Live(store, settings)
+    live.refresh()
+    with TestClient(create_app(live, settings), raise_server_exceptions=False) as served:
+        wanted = ask(served, "diffusion")["papers"]
+        tables.broken = {"all"}
+        assert soon(lambda: served.post("/v1/search", json={"query": "x"}).status_code == 200)
+        assert ask(served, QUESTION)["legs"]["dense"] == "failed"
+        few = ask(served, "attention")["papers"]
+        tables.broken = set()
+        assert soon(lambda: served.get("/readyz").json()["trouble"] is None)
+        assert ask(served, "attention")["papers"] != few
+        assert ask(served, "diffusion")["papers"] == wanted
+    store.close()
+
+
 def test_a_searcher_of_a_cluster_is_a_searcher(
     tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
 ) -> None:
