@@ -209,4 +209,5 @@ class Tables(Protocol):
 
 def name_of(name: str) -> str:
     """A name as far as a field takes it."""
-    return name.encode()[:NAME_BYTES].decode(errors="ignore")
+    # A terminal gives what is no UTF-8 as surrogates; nothing is called so.
+    return name.encode(errors="replace")[:NAME_BYTES].decode(errors="ignore")

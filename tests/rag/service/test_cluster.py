@@ -388,6 +388,16 @@ def test_what_stands_by_is_not_kept_for_when_the_store_is_there_again(
     store.close()
 
 
+def test_a_name_that_is_no_text_names_nothing(tables: MemoryTables, tmp_path: Path) -> None:
+    """As a terminal gives what is no UTF-8."""
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    searcher = Searcher(store.open_live())
+    for name in ("authors", "ids", "sections"):
+        assert searcher.search(QUESTION, filters=Filters(**{name: ("\udcff",)})).hits == ()
+    assert searcher.holding(["\udcff"]).row_of("\udcff") is None
+    store.close()
+
+
 def test_a_searcher_of_a_cluster_is_a_searcher(
     tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
 ) -> None:
