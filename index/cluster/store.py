@@ -24,8 +24,8 @@ from index.forgotten import Forgotten
 from index.manifest import LAYOUT, read_manifest
 from index.report import Report
 from index.snapshot import Snapshot
-from index.threads import beside
 from index.store import NAME, Opened, Version
+from index.threads import beside
 
 CACHE = "cluster"  # the folder of the cache, in that of the data
 POLL_S = 1.0  # what is live, and what is forgotten, is asked for no more often

@@ -109,7 +109,7 @@ def test_a_file_that_holds_something_else_is_told(
     versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path, name: str, content: bytes
 ) -> None:
     _write(versions, snapshot, {name: content})
-    with pytest.raises((ClusterError, SnapshotError), match="is broken|can't be"):
+    with pytest.raises((ClusterError, SnapshotError), match=r"is broken|can't be"):
         read(versions, snapshot, tmp_path)
 
 
