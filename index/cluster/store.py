@@ -141,9 +141,11 @@ class ClusterStore:
 
     def _clear(self, version: str) -> None:
         """Delete the small files of versions that the cluster has no longer."""
-        with suppress(ClusterError):
+        with suppress(ClusterError, OSError):
+            # First: of a version that comes meanwhile, another process may have files already.
+            folders = list(self.folder.iterdir())
             there = {version, *(one.version for one in self._there.versions())}
-            for folder in self.folder.iterdir():
+            for folder in folders:
                 if folder.name not in there and NAME.fullmatch(folder.name):
                     shutil.rmtree(folder, ignore_errors=True)
 
