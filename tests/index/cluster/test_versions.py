@@ -253,9 +253,9 @@ class TestOldOnes:
             f"nonmun_x{A}_files",
         ):
             tables.create(name, [Field("text", FieldKind.TEXT, 10)])
-        push(renamed(snapshot, B), versions, 1)
-        push(renamed(snapshot, C), versions, 1)
-        assert len(tables.names()) == 4 + len(KINDS)
+        for one in (D, B, C):
+            push(renamed(snapshot, one), versions, 2)
+        assert len(tables.names()) == 4 + 2 * len(KINDS)
 
     def test_two_prefixes_do_not_see_each_other(
         self, versions: ClusterVersions, tables: MemoryTables, snapshot: Snapshot
