@@ -223,7 +223,8 @@ class _Polled:
 
     def forget(self) -> None:
         """Ask anew the next time."""
-        self._until = 0.0
+        with self._lock:  # who asks now was told of what was before
+            self._until = 0.0
 
 
 class PolledForgotten:
