@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 
 class Legs(dict[Leg, Status]):
-    """What each leg says of itself; all are off until they run."""
+    """What each leg says of itself; all are off until they run, but for those that have failed."""
 
     def __init__(self, failed: Mapping[Leg, Exception] = MappingProxyType({})) -> None:
         """Run nothing yet.
@@ -35,7 +35,7 @@ class Legs(dict[Leg, Status]):
         Args:
             failed: Legs that have failed already, and why.
         """
-        super().__init__(dict.fromkeys(Leg, Status.OFF))
+        super().__init__(dict.fromkeys(Leg, Status.OFF) | dict.fromkeys(failed, Status.FAILED))
         self._failed = failed
 
     def run(self, leg: Leg, score: Callable[[], T]) -> T | None:

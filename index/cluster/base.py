@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -35,7 +35,7 @@ class ClusterSettings:
     """
 
     uri: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
     database: str = ""
     prefix: str = "nonmun"
     timeout_s: float = 5.0
@@ -209,4 +209,5 @@ class Tables(Protocol):
 
 def name_of(name: str) -> str:
     """A name as far as a field takes it."""
-    return name.encode()[:NAME_BYTES].decode(errors="ignore")
+    # A terminal gives what is no UTF-8 as surrogates; nothing is called so.
+    return name.encode(errors="replace")[:NAME_BYTES].decode(errors="ignore")

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from typing import Any
 
-from index.cluster.base import KEY, NAME_BYTES, Condition, Field, FieldKind, Relation, Tables
+from index.cluster.base import (
+    KEY,
+    MOST_FOUND,
+    NAME_BYTES,
+    Condition,
+    Field,
+    FieldKind,
+    Relation,
+    Tables,
+)
 from index.errors import ClusterError
 from index.forgotten import NOTHING, Forgotten
 
@@ -46,18 +56,24 @@ class ClusterForgotten:
                 empty: what is forgotten would be found again.
         """
         with self._lock:
-            since = [Condition(KEY, Relation.AT_LEAST, [self._next])]
-            rows = self._tables.look_up(self._table, since, [field.name for field in _FIELDS])
-            for row in rows:
-                self._names[row["kind"], row["name"]] = row["forgotten"]
-                self._next = int(row[KEY]) + 1
-            if rows:
+            rows, is_new = self._new(), False
+            while rows:
+                is_new = True
+                for row in rows:
+                    self._names[row["kind"], row["name"]] = row["forgotten"]
+                    self._next = int(row[KEY]) + 1
+                rows = self._new() if len(rows) >= MOST_FOUND else []
+            if is_new:
                 held = [key for key, is_held in self._names.items() if is_held]
                 self._known = Forgotten(
                     frozenset(name for kind, name in held if kind == _PAPER),
                     frozenset(name for kind, name in held if kind == _AUTHOR),
                 )
             return self._known
+
+    def _new(self) -> list[dict[str, Any]]:
+        since = [Condition(KEY, Relation.AT_LEAST, [self._next])]
+        return self._tables.look_up(self._table, since, [field.name for field in _FIELDS])
 
     def write(self, wanted: Forgotten) -> None:
         """Let the list in the store say what another does; only one may write at a time.

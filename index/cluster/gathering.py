@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from index.ahead import embedded, near_vector
-from index.cluster.base import KEY, MOST_FOUND, Condition, Found, Sparse
+from index.cluster.base import KEY, MOST_FOUND, Condition, Found, Relation, Sparse
 from index.cluster.conditions import forgotten_by, papers_with, passages_in
 from index.cluster.gathered import Scales
 from index.cluster.headings import FILE as HEADINGS
@@ -67,9 +66,13 @@ class Gatherer:
         self._base = reader.snapshot(())
         self._threads = threads
 
-    @cached_property
+    @property
     def snapshot(self) -> Snapshot:
-        """A snapshot of the version without papers; it knows where to ask for them."""
+        """A snapshot of the version without papers; it knows where to ask for them.
+
+        It is not kept here: the two would hold each other, and all that was read, until a
+        collection finds them.
+        """
         return self._reader.snapshot((), elsewhere=self)
 
     def papers(self, names: Iterable[str]) -> Snapshot:
@@ -137,11 +140,16 @@ class Gatherer:
             ClusterError: The store does not say.
         """
         table = self._reader.table(PAPERS)
-        found = [
-            self._reader.tables.look_up(table, [condition], [])
-            for condition in forgotten_by(forgotten)
-        ]
-        return sorted({int(row[KEY]) for rows in found for row in rows})
+        found: set[int] = set()
+        for condition in forgotten_by(forgotten):
+            begin, is_whole = 0, False
+            while not is_whole:
+                since = Condition(KEY, Relation.AT_LEAST, [begin])
+                rows = self._reader.tables.look_up(table, [condition, since], [])
+                found.update(int(row[KEY]) for row in rows)
+                is_whole = len(rows) < MOST_FOUND
+                begin = 0 if is_whole else int(rows[-1][KEY]) + 1
+        return sorted(found)
 
     def gather(self, text: str, asked: Asked, named: Iterable[str] = ()) -> Snapshot:
         """The papers that a search for a text may show; as `Elsewhere` says.

@@ -41,6 +41,7 @@ _GONE = (
     "connection refused",
     "retry run out",
 )
+_LOADING = "wait for loading collection"  # longer than one waits, of a server that is there
 _BYTES_AT_ONCE = 4_000_000
 _GRAPH, _GRAPH_PARAMETERS = "HNSW", {"M": 32, "efConstruction": 256}
 _BREADTH, _MOST_BREADTH = 2, 32_768
@@ -291,7 +292,8 @@ class MilvusTables:
         except MilvusException as error:
             if not _is_released(error):
                 raise ClusterError(self._told(error)) from None
-        self.load(table)
+        # It goes on being loaded; who asks waits no longer than for a reply.
+        self._do(lambda timeout: self._client.load_collection(table, timeout=timeout))
         return self._do(work)
 
     def _do(self, work: _Work, seconds: float | None = None) -> Any:
@@ -326,7 +328,7 @@ class MilvusTables:
     def _is_gone(self, error: Exception) -> bool:
         """Whether an error says that nobody is there, or does not reply."""
         said = _said(error).lower()
-        return any(word in said for word in _GONE)
+        return any(word in said for word in _GONE) and _LOADING not in said
 
     def check_version(self) -> None:
         """See that the server has sparse vectors, and several vectors in a collection.

@@ -18,6 +18,8 @@ from index.progress import Progress
 from index.store import Store
 
 _LOCK = "push.lock"
+_LIST_LOCK = "push-forgotten.lock"
+_PATIENCE_S = 60  # another command holds the list for a few replies of the cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def publish(store: Store, settings: ClusterSettings, progress: Progress | None =
     with _alone(store, settings), _opened(settings) as tables:
         while True:
             # First: no version is served for a moment as if nothing were forgotten.
-            ClusterForgotten(tables, settings.prefix).write(store.forgotten.read())
+            _forget(store, tables, settings)
             versions = ClusterVersions(tables, settings.prefix)
             before = versions.live()
             retired = push(snapshot, versions, settings.keep, progress)
@@ -68,7 +70,7 @@ def forget(store: Store, settings: ClusterSettings) -> None:
         ClusterError: The cluster does not do it.
     """
     with _opened(settings) as tables:
-        ClusterForgotten(tables, settings.prefix).write(store.forgotten.read())
+        _forget(store, tables, settings)
 
 
 def published(settings: ClusterSettings) -> list[PushedVersion]:
@@ -79,6 +81,27 @@ def published(settings: ClusterSettings) -> list[PushedVersion]:
     """
     with _opened(settings) as tables:
         return ClusterVersions(tables, settings.prefix).versions()
+
+
+def _forget(store: Store, tables: Tables, settings: ClusterSettings) -> None:
+    """Let the list in a cluster say what the one here does.
+
+    Who reads this one waits for whoever has read it before: else he would take back what was
+    added meanwhile, and two would write rows with the same keys.
+    """
+    lock = FileLock(store.folder / _LIST_LOCK, timeout=_PATIENCE_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ClusterError(
+            f"another command is writing to {settings.uri} what is forgotten; run nonmun push"
+        ) from None
+    except OSError as error:
+        raise ClusterError(f"can't write in {store.folder}: {error.strerror}") from None
+    try:
+        ClusterForgotten(tables, settings.prefix).write(store.forgotten.read())
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def push(
     Args:
         snapshot: Sealed; every file of it is compared with its checksum.
         versions: Of the store.
-        keep: How many versions are left there afterwards.
+        keep: How many versions are left there afterwards; what was live until now stays too.
         progress: Told about every paper.
 
     Returns:
@@ -105,7 +105,7 @@ def push(
         _Push(snapshot, versions, progress or Silent()).run()
     before = versions.live()
     versions.activate(snapshot.version)
-    retired = versions.retire(keep)
+    retired = versions.retire(keep, before)
     # Who has not switched yet still reads what was live; and it is gone back to most often.
     versions.unload_all_but((snapshot.version, before))
     return retired

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,7 +37,7 @@ from index.durable import write_whole
 from index.elsewhere import Elsewhere
 from index.encoders import Encoder, MultiVectorEncoder
 from index.encoders.kept import Kept
-from index.errors import ClusterError
+from index.errors import ClusterError, NonmunError
 from index.glossary import Glossary
 from index.learned import Learned
 from index.lexical import Lexicon, TermLists
@@ -88,7 +89,10 @@ class Reader:
             check_arrays(folder)
             self.known = _known(folder)
             self._background = read_background(folder)
-        except (OSError, ValueError) as error:
+        except NonmunError:
+            raise
+        # Whatever is in the files: JSON that is nested too deeply, a name that is missing.
+        except Exception as error:
             raise ClusterError(f"version {version} in the cluster is broken: {error}") from None
         if self.known.manifest.version != version:
             held = self.known.manifest.version
@@ -261,22 +265,26 @@ def fetch(
         ClusterError: One differs from its checksum, or can't be written.
     """
     wanted = {name: seal.files[name] for name in names if name in seal.files}
+    for name in wanted:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\0" in name or not path.name:
+            raise ClusterError(f"{name[:100]!r} is no file of a version")
     if all(_is_there(folder, name, seal) for name in wanted):
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
+    table = versions.table(version, FILES)
     for begin in range(1, seal.parts + 1, _PARTS_AT_ONCE):
         keys = list(range(begin, min(begin + _PARTS_AT_ONCE, seal.parts + 1)))
-        rows += versions.tables.look_up(
-            versions.table(version, FILES), [Condition(KEY, Relation.IN, keys)], ["name", "data"]
-        )
+        some = [Condition(KEY, Relation.IN, keys)]
+        found = versions.tables.look_up(table, some, ["name", "data"])
+        rows += found
+        if len(found) != len(keys):
+            raise ClusterError(f"{table} has not all of its {seal.parts} parts; push it again")
     files = joined_files(rows)
     for name, facts in wanted.items():
         content = files.get(name, b"")
         if hashlib.sha256(content).hexdigest() != facts["sha256"]:
             raise ClusterError(f"{name} of version {version} is broken in the cluster; push again")
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise ClusterError(f"{name[:100]!r} is no file of a version")
         try:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_whole(folder / name, content, durably=False)

@@ -84,7 +84,7 @@ def waited(searches: Mapping[str, Future[Found]]) -> Searched:
             setattr(search, name, future.result())
         except ClusterError as error:
             search.failed[_LEGS[name]] = error
-    if searches and not search.papers.size and set(search.failed) == {_LEGS[n] for n in searches}:
+    if searches and set(search.failed) == {_LEGS[name] for name in searches}:
         raise next(iter(search.failed.values()))
     for why in search.failed.values():
         tell(why)

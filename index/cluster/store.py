@@ -25,6 +25,7 @@ from index.manifest import LAYOUT, read_manifest
 from index.report import Report
 from index.snapshot import Snapshot
 from index.store import NAME, Opened, Version
+from index.threads import beside
 
 CACHE = "cluster"  # the folder of the cache, in that of the data
 POLL_S = 1.0  # what is live, and what is forgotten, is asked for no more often
@@ -65,12 +66,12 @@ class ClusterStore:
         self._standby: Standby | None = None
 
     def live(self) -> str | None:
-        """The live version; `None` before anything is published.
+        """The live version; `None` before anything is published. Asked for once a second.
 
         Raises:
             ClusterError: The cluster does not say.
         """
-        return self._there.live()
+        return self._live.get()
 
     def live_state(self) -> tuple[object, ...]:
         """What is another when another version is live; asked for once a second.
@@ -98,9 +99,9 @@ class ClusterStore:
         Raises:
             NonmunError: Nothing is published, or it can't be read.
         """
-        live = self.live()
+        live = self._there.live()
         if live is None:
-            raise SnapshotError(
+            raise ClusterError(
                 f"nothing is published in {self._settings.uri} under {self._settings.prefix};"
                 " run nonmun push where the index is"
             )
@@ -140,9 +141,11 @@ class ClusterStore:
 
     def _clear(self, version: str) -> None:
         """Delete the small files of versions that the cluster has no longer."""
-        with suppress(ClusterError):
+        with suppress(ClusterError, OSError):
+            # First: of a version that comes meanwhile, another process may have files already.
+            folders = list(self.folder.iterdir())
             there = {version, *(one.version for one in self._there.versions())}
-            for folder in self.folder.iterdir():
+            for folder in folders:
                 if folder.name not in there and NAME.fullmatch(folder.name):
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -220,7 +223,8 @@ class _Polled:
 
     def forget(self) -> None:
         """Ask anew the next time."""
-        self._until = 0.0
+        with self._lock:  # who asks now was told of what was before
+            self._until = 0.0
 
 
 class PolledForgotten:
@@ -230,6 +234,7 @@ class PolledForgotten:
         self._ask = ask
         self._known: Forgotten | None = None
         self._until = 0.0
+        self._asking = threading.Lock()
 
     def read(self) -> Forgotten:
         """What is forgotten.
@@ -239,6 +244,9 @@ class PolledForgotten:
         """
         if self._known is None:
             self.refresh()
+        elif time.monotonic() >= self._until + POLL_S and self._asking.acquire(blocking=False):
+            # Who watches opens another version, for as long as the cluster takes to load it.
+            beside(self._refreshed)
         known = self._known
         if known is None:
             raise ClusterError("what is forgotten was not read yet")
@@ -253,6 +261,12 @@ class PolledForgotten:
         if time.monotonic() >= self._until:
             self._known = self._ask()
             self._until = time.monotonic() + POLL_S
+
+    def _refreshed(self) -> None:
+        try:
+            self.refresh()
+        finally:
+            self._asking.release()
 
     def changed_since(self, moment: datetime) -> bool:
         """Whether anything may have been forgotten since; a cluster does not keep when."""

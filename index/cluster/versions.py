@@ -141,14 +141,20 @@ class ClusterVersions:
         self.seal_of(version)
         self.tables.point(self._live_name, self.table(version, PAPERS))
 
-    def retire(self, keep: int) -> list[str]:
+    def retire(self, keep: int, before: str | None = None) -> list[str]:
         """Delete the oldest versions, so that `keep` are left; the live one stays in any case.
+
+        Args:
+            keep: How many.
+            before: What was live until now; it stays too, since services read it until they
+                have opened the live one.
 
         Returns:
             The versions that were deleted.
         """
-        ordered = sorted(self.versions(), key=lambda one: not one.live)
-        gone = [one.version for one in ordered[max(keep, 1) :] if not one.live]
+        ordered = sorted(self.versions(), key=lambda one: (not one.live, one.version != before))
+        left = max(keep, 1)
+        gone = [one.version for one in ordered[left:] if not one.live and one.version != before]
         for version in gone:
             self.drop(version)
         return gone

@@ -114,6 +114,9 @@ class Live:
             self._trouble = trouble
             if trouble:
                 log.error("%s", trouble)
+                if isinstance(self.store, ClusterStore):  # where that is is nobody's business
+                    used = f"version {snapshot.version} is used instead"
+                    self._trouble = f"{CLUSTER_FAILS}; {used}"
             elif served:
                 log.info("version %s is served from now on", snapshot.version)
 

@@ -38,6 +38,16 @@ def test_only_what_is_new_is_written_and_read(tables: MemoryTables) -> None:
     assert reader.read().papers == SOME.papers | {"new"}
 
 
+def test_more_changes_than_the_store_gives_at_once_are_all_read(
+    tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ClusterForgotten(tables, "nonmun").write(Forgotten(frozenset(map(str, range(25)))))
+    look_up = tables.look_up
+    monkeypatch.setattr("index.cluster.forgetting.MOST_FOUND", 10)
+    monkeypatch.setattr(tables, "look_up", lambda *asked: look_up(*asked)[:10])
+    assert len(ClusterForgotten(tables, "nonmun").read().papers) == 25
+
+
 def test_a_list_that_is_not_there_or_cannot_be_read_is_not_empty(tables: MemoryTables) -> None:
     with pytest.raises(ClusterError, match="there is no nonmun_forgotten"):
         ClusterForgotten(tables, "nonmun").read()

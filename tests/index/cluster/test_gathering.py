@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -238,6 +239,25 @@ def test_a_store_that_is_gone_is_told(
             memory.gather("무엇", Asked(Searcher(snapshot).weights))
     finally:
         tables.broken = set()
+
+
+def test_a_store_that_goes_while_a_question_is_searched_is_told(
+    memory: Gatherer,
+    tables: MemoryTables,
+    snapshot: Snapshot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What one search of a leg found is nothing, where the leg's others failed."""
+    search = tables.search
+
+    def goes(table: str, field: str, query: Any, count: int, *more: Any) -> Any:
+        if count > 1:
+            raise ClusterError("the cluster is gone")
+        return search(table, field, query, count, *more)
+
+    monkeypatch.setattr(tables, "search", goes)
+    with pytest.raises(ClusterError, match="gone"):
+        memory.gather(QUESTIONS[0], Asked(Searcher(snapshot).weights))
 
 
 @pytest.fixture(scope="module")

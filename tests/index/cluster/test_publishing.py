@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from index.cluster import ClusterSettings
+from index.cluster.base import KEY
 from index.cluster.forgetting import ClusterForgotten
 from index.cluster.publishing import forget, publish, published
 from index.cluster.versions import ClusterVersions
@@ -92,6 +94,36 @@ def test_what_is_forgotten_is_there_before_the_version_is(
     own.forgotten.remove([], ["Jacob Devlin"])
     forget(own, SETTINGS)
     assert ClusterForgotten(tables, "nonmun").read() == own.forgotten.read()
+
+
+def test_what_is_forgotten_while_a_version_is_pushed_is_not_taken_back(
+    own: Store, tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both commands write the list: who has read it before may not write it after."""
+    publish(own, SETTINGS)
+    names, began, done = tables.names, threading.Event(), threading.Event()
+
+    def forget_more() -> None:
+        began.wait(10)
+        own.forgotten.add(["1706.03762"])
+        forget(own, SETTINGS)
+        done.set()
+
+    other = threading.Thread(target=forget_more)
+    other.start()
+
+    def slowly() -> list[str]:
+        if threading.current_thread() is not other and not began.is_set():
+            began.set()  # this one has read the list of this machine
+            done.wait(0.5)
+        return names()
+
+    monkeypatch.setattr(tables, "names", slowly)
+    publish(own, SETTINGS)
+    other.join(10)
+    assert ClusterForgotten(tables, "nonmun").read().papers == {"1706.03762"}
+    keys = tables.columns["nonmun_forgotten"][KEY]
+    assert len(set(keys)) == len(keys)
 
 
 def test_nothing_is_pushed_where_nothing_is_published(tables: MemoryTables, tmp_path: Path) -> None:

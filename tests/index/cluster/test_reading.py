@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import base64
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from index.cluster.base import Field, FieldKind
+from index.cluster.base import KEY, Condition, Field, FieldKind, Relation
 from index.cluster.pushing import push
 from index.cluster.reading import Reader
-from index.cluster.versions import FILES, PARCELS, PASSAGES, ClusterVersions
-from index.errors import ClusterError, EncoderError
+from index.cluster.versions import (
+    FILES,
+    PARCELS,
+    PASSAGES,
+    ClusterVersions,
+    file_rows,
+    joined_files,
+)
+from index.errors import ClusterError, EncoderError, SnapshotError
 from index.snapshot import Snapshot
 from tests.index.cluster.memory import MemoryTables
 from tests.index.cluster.pushed import read, renamed
@@ -86,6 +95,63 @@ def test_a_file_that_is_broken_in_the_cluster_is_told(
     columns["data"][columns["name"].index("glossary.json")] = base64.b64encode(b"[]").decode()
     with pytest.raises(ClusterError, match=r"glossary\.json of version .* is broken in the"):
         read(versions, snapshot, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cluster/labels.json", b'{"papers": 45}'),
+        ("cluster/labels.json", b"[" * 100_000),
+        ("glossary.json", b'[{"korean": 1}]'),
+    ],
+)
+def test_a_file_that_holds_something_else_is_told(
+    versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path, name: str, content: bytes
+) -> None:
+    _write(versions, snapshot, {name: content})
+    with pytest.raises((ClusterError, SnapshotError), match=r"is broken|can't be"):
+        read(versions, snapshot, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../there", "/there", "in/../../there", "the\0re", ""])
+def test_a_name_that_is_no_file_of_a_version_is_refused(
+    versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path, name: str
+) -> None:
+    _write(versions, snapshot, {name: b"from elsewhere"})
+    with pytest.raises(ClusterError, match="is no file of a version"):
+        read(versions, snapshot, tmp_path / "cache")
+    assert not list(tmp_path.rglob("there"))
+
+
+def test_a_seal_that_says_more_than_there_is_is_told_at_once(
+    versions: ClusterVersions, tables: MemoryTables, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    _write(versions, snapshot, {}, parts=10**15)
+    tables.calls.clear()
+    with pytest.raises(ClusterError, match=r"_files has .* parts"):
+        read(versions, snapshot, tmp_path)
+    assert tables.calls.count("look_up") <= 3
+
+
+def _write(
+    versions: ClusterVersions, snapshot: Snapshot, files: dict[str, bytes], **more: int
+) -> None:
+    """Put files into a version, as who pushes something else would."""
+    name, tables = versions.table(snapshot.version, FILES), versions.tables
+    seal = versions.seal_of(snapshot.version)
+    rows = tables.look_up(name, [Condition(KEY, Relation.AT_LEAST, [1])], ["name", "data"])
+    held = joined_files(rows) | files
+    fields = tables.fields(name)
+    assert isinstance(tables, MemoryTables)
+    tables.drop(name)
+    tables.create(name, fields)
+    tables.insert(name, file_rows(held, 1))
+    tables.finish(name)
+    facts = {one: {"bytes": len(c), "sha256": sha256(c).hexdigest()} for one, c in held.items()}
+    parts = tables.count(name)
+    versions.seal(
+        snapshot.version, msgspec.structs.replace(seal, files=facts, **{"parts": parts, **more})
+    )
 
 
 def test_a_paper_that_is_gone_or_broken_is_told(

@@ -195,3 +195,22 @@ def test_files_of_versions_that_are_gone_are_deleted(
     store.open_live()
     assert {path.name for path in cache.iterdir()} == {other.version, third.version, "notes"}
     store.close()
+
+
+def test_files_of_a_version_that_comes_meanwhile_are_left(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process of the service may be about to open it."""
+    cache, newer = tmp_path / "cache", "f" * 12
+    store = ClusterStore(ClusterSettings(uri="memory"), cache, lambda _: tables)
+    names = tables.names
+
+    def others_come() -> list[str]:
+        listed = names()
+        (cache / newer).mkdir(exist_ok=True)
+        return listed
+
+    monkeypatch.setattr(tables, "names", others_come)
+    store.open_live()
+    assert (cache / newer).is_dir()
+    store.close()

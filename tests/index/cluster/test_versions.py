@@ -202,6 +202,16 @@ class TestOldOnes:
         assert versions.retire(1) == [C, B]
         assert versions.live() == A
 
+    def test_the_one_that_services_have_not_left_yet_stays(
+        self, versions: ClusterVersions, snapshot: Snapshot
+    ) -> None:
+        for one in (A, B, C):
+            push(renamed(snapshot, one), versions, 3)
+        versions.activate(B)
+        assert push(renamed(snapshot, A), versions, 2) == [C]
+        assert push(renamed(snapshot, D), versions, 1) == [B]
+        assert {one.version for one in versions.versions()} == {A, D}
+
     def test_only_the_live_one_and_the_one_before_take_memory(
         self, versions: ClusterVersions, tables: MemoryTables, snapshot: Snapshot
     ) -> None:
@@ -243,9 +253,9 @@ class TestOldOnes:
             f"nonmun_x{A}_files",
         ):
             tables.create(name, [Field("text", FieldKind.TEXT, 10)])
-        push(renamed(snapshot, B), versions, 1)
-        push(renamed(snapshot, C), versions, 1)
-        assert len(tables.names()) == 4 + len(KINDS)
+        for one in (D, B, C):
+            push(renamed(snapshot, one), versions, 2)
+        assert len(tables.names()) == 4 + 2 * len(KINDS)
 
     def test_two_prefixes_do_not_see_each_other(
         self, versions: ClusterVersions, tables: MemoryTables, snapshot: Snapshot

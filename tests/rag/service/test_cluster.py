@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,16 @@ from index.cluster.forgetting import ClusterForgotten
 from index.cluster.pushing import push
 from index.cluster.store import ClusterStore
 from index.cluster.versions import ClusterVersions
+from index.errors import ClusterError
 from index.forgotten import NOTHING, Forgotten
 from index.snapshot import Snapshot
 from rag.chart import draw
+from rag.filters import Filters
 from rag.search import Searcher
 from rag.service.app import create_app
 from rag.service.live import Live
-from rag.settings import ServerGroup, Settings
+from rag.service.problems import problem_of
+from rag.settings import SearchGroup, ServerGroup, Settings, WeightsGroup
 from tests.index.cluster.memory import MemoryTables
 from tests.index.cluster.pushed import another
 
@@ -121,6 +127,19 @@ def test_the_map_is_that_of_the_snapshot(
     for forgotten in (NOTHING, some):
         wanted = draw(Searcher(snapshot, forgotten=forgotten))
         assert draw(Searcher(opened, forgotten=forgotten)) == wanted
+    store.close()
+
+
+def test_no_forgotten_paper_is_on_the_map_however_many_there_are(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    opened, look_up = store.open_live(), tables.look_up
+    monkeypatch.setattr("index.cluster.gathering.MOST_FOUND", 10)
+    monkeypatch.setattr(tables, "look_up", lambda *asked: look_up(*asked)[:10])
+    some = Forgotten(frozenset(snapshot.ids[3:35]))
+    wanted = draw(Searcher(snapshot, forgotten=some))
+    assert draw(Searcher(opened, forgotten=some)) == wanted
     store.close()
 
 
@@ -244,6 +263,140 @@ def test_one_that_starts_before_anything_is_published_says_how_to(tmp_path: Path
     store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: MemoryTables())
     with pytest.raises(Exception, match="nothing is published in memory under nonmun; run nonmun"):
         Live(store, Settings(data=tmp_path)).refresh()
+
+
+def test_what_is_told_of_a_version_that_cannot_be_read_does_not_name_the_store(
+    tables: MemoryTables, snapshot: Snapshot, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = ClusterSettings(uri="http://store.internal:19530")
+    store = ClusterStore(address, tmp_path / "data", lambda _: tables)
+    settings = Settings(data=tmp_path / "data")
+    other = another(snapshot, tmp_path / "another")
+    push(other, ClusterVersions(tables, "nonmun"), 3)
+    look_up = tables.look_up
+
+    def fails(table: str, *more: Any) -> Any:
+        if other.version in table and more[0][0].values != [0]:  # the seal is there
+            raise ClusterError(f"{address.uri} does not do what is asked")
+        return look_up(table, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "look_up", fails)
+        live = Live(store, settings)
+        live.refresh()
+    assert live.searcher.snapshot.version == snapshot.version
+    assert f"{snapshot.version} is used instead" in str(live.trouble)
+    assert "internal" not in str(live.trouble)
+    assert "store.internal" in caplog.text
+    tables.unpoint("nonmun_live")
+    with TestClient(create_app(live, settings), raise_server_exceptions=False) as served:
+        assert soon(lambda: "still served" in str(live.trouble))
+        assert "internal" not in served.get("/readyz").text
+    with pytest.raises(Exception, match=r"nothing is published in http://store") as told:
+        live.refresh()
+    assert "internal" not in problem_of(told.value).detail
+
+
+def test_a_version_that_was_replaced_is_let_go_at_once(
+    tables: MemoryTables, versions: ClusterVersions, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """It holds papers that were read, and those that stand by."""
+    cluster = ClusterSettings(uri="memory", standby=20)
+    store = ClusterStore(cluster, tmp_path / "data", lambda _: tables)
+    live = Live(store, Settings(data=tmp_path / "data"))
+    live.refresh()
+    live.searcher.search(QUESTION)
+    before = weakref.ref(live.searcher.snapshot.elsewhere)
+    push(another(snapshot, tmp_path / "another"), versions, 3)
+    gc.collect()
+    gc.disable()
+    try:
+        assert soon(lambda: _refreshed(live) != snapshot.version)
+        assert soon(lambda: before() is None)
+    finally:
+        gc.enable()
+    store.close()
+
+
+def _refreshed(live: Live) -> str:
+    live.refresh()
+    return live.searcher.snapshot.version
+
+
+def test_what_is_live_is_asked_for_no_more_often_than_said(
+    lives: list[Live], tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.cluster.store.POLL_S", 1.0)
+    time.sleep(0.5)
+    tables.calls.clear()
+    time.sleep(2.5)
+    assert tables.calls.count("target") <= 3 * len(lives)
+
+
+def test_what_is_forgotten_is_gone_while_another_version_is_opened(
+    lives: list[Live],
+    tables: MemoryTables,
+    versions: ClusterVersions,
+    snapshot: Snapshot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A store takes minutes to load a large version."""
+    first = lives[0].searcher.search(QUESTION, 1).hits[0].paper.id
+    other = another(snapshot, tmp_path / "another")
+    opening, opened = threading.Event(), threading.Event()
+    load = tables.load
+
+    def slowly(table: str) -> None:
+        if threading.current_thread().name == "watch-live":
+            opening.set()
+            opened.wait(SOON * 2)
+        load(table)
+
+    push(other, versions, 3)
+    monkeypatch.setattr(tables, "load", slowly)
+    versions.activate(other.version)
+    try:
+        assert opening.wait(SOON)
+        ClusterForgotten(tables, "nonmun").write(Forgotten(frozenset({first})))
+        assert soon(lambda: lives[0].searcher.search(QUESTION, 1).hits[0].paper.id != first)
+        assert not opened.is_set()
+    finally:
+        opened.set()
+
+
+def test_what_stands_by_is_not_kept_for_when_the_store_is_there_again(
+    tables: MemoryTables, tmp_path: Path
+) -> None:
+    """Where the dense leg is off nothing failed, and still not all papers were searched."""
+    cluster = ClusterSettings(uri="memory", standby=5)
+    store = ClusterStore(cluster, tmp_path / "data", lambda _: tables)
+    weights = WeightsGroup(dense=0, title=0)
+    settings = Settings(data=tmp_path / "data", search=SearchGroup(weights=weights))
+    live = Live(store, settings)
+    live.refresh()
+    with TestClient(create_app(live, settings), raise_server_exceptions=False) as served:
+        wanted = ask(served, "diffusion")["papers"]
+        tables.broken = {"all"}
+        assert soon(lambda: served.post("/v1/search", json={"query": "x"}).status_code == 200)
+        assert ask(served, QUESTION)["legs"]["dense"] == "failed"
+        few = ask(served, "attention")["papers"]
+        tables.broken = set()
+        assert soon(lambda: served.get("/readyz").json()["trouble"] is None)
+        assert ask(served, "attention")["papers"] != few
+        assert ask(served, "diffusion")["papers"] == wanted
+    store.close()
+
+
+def test_a_name_that_is_no_text_names_nothing(tables: MemoryTables, tmp_path: Path) -> None:
+    """As a terminal gives what is no UTF-8."""
+    store = ClusterStore(ClusterSettings(uri="memory"), tmp_path, lambda _: tables)
+    searcher = Searcher(store.open_live())
+    name = ("\udcff",)
+    for filters in (Filters(authors=name), Filters(ids=name), Filters(sections=name)):
+        assert searcher.search(QUESTION, filters=filters).hits == ()
+    assert searcher.holding(["\udcff"]).row_of("\udcff") is None
+    store.close()
 
 
 def test_a_searcher_of_a_cluster_is_a_searcher(
