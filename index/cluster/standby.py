@@ -80,8 +80,12 @@ class Standby:
             try:
                 parcels = self._kept() or self._fetched()
                 self._snapshot = self._made(parcels)
-            except NonmunError as error:
-                log.error("no papers are kept for when the cluster is gone: %s", error)
+            # Whatever is in the store: the version is served all the same.
+            except Exception as error:
+                known = isinstance(error, NonmunError)
+                log.error(
+                    "no papers are kept for when the cluster is gone: %s", error, exc_info=not known
+                )
                 self._stop.wait(_RETRY_S)
             else:
                 return
