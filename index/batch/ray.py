@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from time import monotonic
+from types import FrameType
 from typing import Any, NamedTuple, Self, TypeVar
 
 import pyarrow as pa
@@ -178,6 +179,9 @@ def _told(error: Exception) -> str:
     return f"a worker of the Ray cluster failed: {first_line(error)}"
 
 
+_Handler = Callable[[int, FrameType | None], object] | int | None
+
+
 class _Watch:
     """Ends a wait that Ray would not end.
 
@@ -189,10 +193,14 @@ class _Watch:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="ray-watch", daemon=True)
         self._since: float | None = monotonic()
+        self._before: _Handler = None
         self.reason = ""
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        if _in_main_thread():
+            # What a shell begins in the background ignores it.
+            self._before = signal.getsignal(signal.SIGINT)
+            signal.signal(signal.SIGINT, self._interrupt)
             self._thread.start()
         return self
 
@@ -200,6 +208,18 @@ class _Watch:
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
+        if _in_main_thread() and self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.reason:
+            raise KeyboardInterrupt
+        if callable(self._before):
+            self._before(number, frame)
+
+    def end(self) -> None:
+        """Look no more."""
+        self._ended.set()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -223,9 +243,16 @@ class _Watch:
                     " may say whether workers ended, such as for want of memory"
                 )
             if self.reason:
-                # A real signal: it also ends a wait for a lock.
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                # A real signal: it also ends a wait for a lock. What it raises is lost where it
+                # comes in the middle of a finalizer, or of Ray's own code.
+                while not self._ended.is_set():
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                    self._ended.wait(_LOOK_S)
                 return
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _results(batches: Iterable[pa.Table], watch: _Watch) -> Iterator[tuple[int, Any]]:
@@ -237,6 +264,7 @@ def _results(batches: Iterable[pa.Table], watch: _Watch) -> Iterator[tuple[int, 
                 yield row["number"], pickle.loads(row["data"])  # noqa: S301 - from our workers
     except KeyboardInterrupt:
         if watch.reason:
+            watch.end()
             raise BatchError(watch.reason) from None
         raise
     except ray.exceptions.RayError as error:

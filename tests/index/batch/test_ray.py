@@ -39,6 +39,8 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'nonm
 
 from ray.cluster_utils import Cluster  # noqa: E402 - as above
 
+from index.batch.ray import _Claim, _Watch  # noqa: E402 - as above
+
 pytestmark = pytest.mark.slow
 
 Array = npt.NDArray[Any]
@@ -140,6 +142,50 @@ def test_where_all_are_lost_the_build_ends(
                 list(blocks)
         finally:
             cluster.add_node(**NODE)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_an_end_of_the_wait_that_was_lost_comes_again(
+    monkeypatch: pytest.MonkeyPatch, interrupts: None, handler: Any
+) -> None:
+    signal.signal(signal.SIGINT, handler)
+    monkeypatch.setattr("index.batch.ray.LOST_S", 0.1)
+    monkeypatch.setattr("index.batch.ray._LOOK_S", 0.05)
+    claim = _Claim(1, 0.5, 0)
+    monkeypatch.setattr(_Claim, "is_met", lambda _: False)
+    came = 0
+    with _Watch(claim) as watch:
+        while came < 2:
+            try:
+                time.sleep(10)
+            except KeyboardInterrupt:
+                came += 1
+            else:
+                pytest.fail("it did not come")
+        watch.end()
+    assert "nodes of the Ray cluster are gone" in watch.reason
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_who_waits_is_interrupted_as_before(interrupts: None, handler: Any) -> None:
+    signal.signal(signal.SIGINT, handler)
+    came = False
+    with _Watch(_Claim(1, 0.5, 0)):
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.01)
+        except KeyboardInterrupt:
+            came = True
+    assert came is (handler is signal.default_int_handler)
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """What SIGINT does is as it was afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_workers_of_a_pool(cluster: Cluster, tmp_path: Path) -> None:
