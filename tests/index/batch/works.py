@@ -24,6 +24,7 @@ class Square:
     seconds: float = 0.0
     size: int = 0  # bytes
     folder: str = ""  # where each worker that begins leaves a file
+    together: int = 0  # workers that have to have begun before any does a thing
     on_gpu: bool = False
 
     def begin(self) -> Callable[[int], tuple[int, int, bytes]]:
@@ -32,6 +33,10 @@ class Square:
         return self._do
 
     def _do(self, number: int) -> tuple[int, int, bytes]:
+        ends = time.monotonic() + 60
+        while self.together and len(list(Path(self.folder).iterdir())) < self.together:
+            assert time.monotonic() < ends, "the others have not begun"
+            time.sleep(0.05)
         time.sleep(self.seconds)
         return number * number, os.getpid(), bytes(self.size)
 
