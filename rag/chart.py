@@ -63,7 +63,7 @@ def draw(searcher: Searcher) -> Chart:
         ClusterError: The papers are in a cluster, which does not say enough of them.
     """
     projection = searcher.snapshot.projection
-    rows, shown = _shown(searcher)
+    rows, found = _shown(searcher)
     counts = np.bincount(projection.regions[rows], minlength=len(projection.topics))
     for number, topic in enumerate(projection.topics):
         if topic.parent is not None:
@@ -74,11 +74,11 @@ def draw(searcher: Searcher) -> Chart:
         for topic, count in zip(projection.topics, counts, strict=True)
         if count
     ]
-    drawn = shown.rows
+    drawn = found.rows
     x, y = projection.places[drawn].T.tolist()
     return Chart(
         len(rows),
-        shown.headings,
+        found.headings,
         list(zip(x, y, strict=True)),
         numbers[projection.regions[drawn]].tolist(),
         legend,

@@ -9,11 +9,34 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
 COMMAND = [sys.executable, "-c", "from rag.cli import main; main()"]
+
+
+class Clients:
+    """Threads that ask all the while; as a context manager they are ended in any case."""
+
+    def __init__(self, count: int) -> None:
+        self.stop = threading.Event()
+        self._threads = [threading.Thread(target=self.ask, args=(own,)) for own in range(count)]
+
+    def __enter__(self) -> Self:
+        for one in self._threads:
+            one.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        for one in self._threads:
+            one.join()
+
+    def ask(self, own: int) -> None:
+        """Ask until it is time to stop; each has a number of its own."""
+        raise NotImplementedError
 
 
 class Service:

@@ -6,20 +6,19 @@ import itertools
 import json
 import os
 import subprocess
-import threading
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pytest
 
 from index.store import Store
 from rag.service.problems import CLUSTER_FAILS
 from tests.index.cluster.servers import LiteServer
-from tests.services import COMMAND, Service
+from tests.services import COMMAND, Clients, Service
 
 pytestmark = pytest.mark.slow
 TIMEOUT_S = 2.0  # of the store
@@ -47,28 +46,17 @@ class Seen(NamedTuple):
     failed: list[str]
 
 
-class Load:
+class Load(Clients):
     """Clients that ask all the while, and never the same."""
 
     def __init__(self, service: Service) -> None:
         self.seen: list[Seen] = []
         self._service = service
         self._numbers = itertools.count()
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+        super().__init__(CLIENTS)
 
-    def __enter__(self) -> Self:
-        for one in self._threads:
-            one.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for one in self._threads:
-            one.join()
-
-    def _ask(self) -> None:
-        while not self._stop.wait(0.05):
+    def ask(self, own: int) -> None:
+        while not self.stop.wait(0.05):
             begun = time.monotonic()
             status, said, failed = 0, "", []
             try:

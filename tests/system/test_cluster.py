@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import urllib.error
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ from index.cluster.base import Tables
 from index.cluster.versions import ClusterVersions
 from index.store import Store
 from tests.index.cluster.servers import LiteServer
-from tests.services import COMMAND, Service
+from tests.services import COMMAND, Clients, Service
 
 SOON = 5.0
 ASKED = 6  # times, over a connection each: so often both of two workers are asked
@@ -39,25 +38,14 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-class Crowd:
+class Crowd(Clients):
     """Asks services all the while, as a balancer would let it; a reply that is no good is kept."""
 
     def __init__(self, *services: Service) -> None:
         self.failures: list[object] = []
         self.asked = [0, 0]
         self._services: Sequence[Service] = services
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(at,)) for at in (0, 1)]
-
-    def __enter__(self) -> Self:
-        for one in self._threads:
-            one.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for one in self._threads:
-            one.join()
+        super().__init__(2)
 
     def move(self, *services: Service) -> None:
         """Ask others; what was asked before has been replied to afterwards."""
@@ -68,9 +56,9 @@ class Crowd:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    def _ask(self, own: int) -> None:
+    def ask(self, own: int) -> None:
         for number in itertools.count(own):
-            if self._stop.wait(0.3):
+            if self.stop.wait(0.3):
                 return
             services = self._services
             try:
